@@ -14,14 +14,20 @@ NOTEBOOKS = sorted((HOME / "notebooks").glob("*.ipynb"))
 
 
 def test_imports_go_down_only():
-    lint = subprocess.run([Path(sys.executable).parent / "lint-imports", "--no-cache"], cwd=HOME, capture_output=True, text=True)
+    lint = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"], cwd=HOME, capture_output=True, text=True
+    )
     assert lint.returncode == 0, lint.stdout
 
 
-@pytest.mark.parametrize("module", ["particlelab.soot", "particlelab.lab.batch", "particlelab.lab.explore", "particlelab.cli"])
+@pytest.mark.parametrize(
+    "module", ["particlelab.soot", "particlelab.lab.batch", "particlelab.lab.explore", "particlelab.cli"]
+)
 def test_a_page_does_not_load_what_it_does_not_use(module):
     """PyTorch and TensorFlow take seconds to load; a page of arrays must not wait for them."""
-    code = f"import sys, {module}; print([m for m in ('torch', 'tensorflow', 'keras', 'lightning') if m in sys.modules])"
+    code = (
+        f"import sys, {module}; print([m for m in ('torch', 'tensorflow', 'keras', 'lightning') if m in sys.modules])"
+    )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert loaded.strip() == "[]"
 

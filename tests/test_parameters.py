@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import pytest
 from annotated_types import Gt
 
-from particlelab.parameters import ParameterError, Parameters, parameter
+from particlelab.parameters import ParameterError, Parameters, compose, parameter, part
 
 
 class Imaging(Parameters):
@@ -90,3 +90,15 @@ def test_table_has_a_row_for_every_field():
     assert list(table.index) == list(Imaging.model_fields)
     assert table.loc["frames", "value"] == 5
     assert table.loc["pixel_size_nm", "unit"] == "nm"
+
+
+def test_a_composed_set_checks_its_parts_and_comes_apart_again():
+    class Blur(Parameters):
+        sigma_px: float = parameter(1.0, "Reach", unit="px", above=0)
+
+    both = compose("Both", Imaging, before=Blur, after=Blur)
+    assert list(both.model_fields) == [*Imaging.model_fields, "before_sigma_px", "after_sigma_px"]
+    assert part(both(after_sigma_px=3), "after", Blur) == Blur(sigma_px=3)
+    assert {d.name: d.unit for d in both.describe()}["after_sigma_px"] == "px"
+    with pytest.raises(ParameterError, match=r"before_sigma_px = -1.*0 < before_sigma_px px"):
+        both(before_sigma_px=-1)

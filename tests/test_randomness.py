@@ -11,7 +11,9 @@ def test_the_same_seed_and_stream_give_the_same_numbers():
 
 
 def test_streams_and_seeds_are_uncorrelated():
-    draws = np.array([generator(seed, *s).normal(size=4000) for seed in (0, 1) for s in ((), ("a",), ("b",), (1,), ("1",))])
+    draws = np.array(
+        [generator(seed, *s).normal(size=4000) for seed in (0, 1) for s in ((), ("a",), ("b",), (1,), ("1",))]
+    )
     correlation = np.corrcoef(draws)[np.triu_indices(len(draws), 1)]
     assert np.abs(correlation).max() < 5 / np.sqrt(4000)  # 45 pairs: five standard errors
 

@@ -18,7 +18,7 @@ import typing
 from dataclasses import dataclass
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 
 class ParameterError(ValueError):
@@ -49,8 +49,16 @@ class Description:
             text = "one of " + ", ".join(map(str, self.choices))
         else:
             unit = f" {self.unit}" if self.unit else ""
-            lower = f"{self.low:g} <= " if self.low is not None else f"{self.above:g} < " if self.above is not None else ""
-            upper = f" <= {self.high:g}" if self.high is not None else f" < {self.below:g}" if self.below is not None else ""
+            lower = (
+                f"{self.low:g} <= " if self.low is not None else f"{self.above:g} < " if self.above is not None else ""
+            )
+            upper = (
+                f" <= {self.high:g}"
+                if self.high is not None
+                else f" < {self.below:g}"
+                if self.below is not None
+                else ""
+            )
             kind = {bool: "True or False", int: "a whole number", float: "a number", str: "text"}[self.kind]
             text = f"{lower}{self.name}{upper}{unit}" if lower or upper else kind + (f" in {self.unit}" if unit else "")
             if self.kind is int and (lower or upper):
@@ -139,6 +147,40 @@ class Parameters(BaseModel):
             known = ", ".join(cls.model_fields)
             return f"{cls.__name__} has no parameter {name!r}; it has {known}"
         return f"{name} = {value!r} is not allowed; expected {_description(name, cls.model_fields[name]).bounds}"
+
+
+def compose(name, base, **parts):
+    """Make one flat parameter set of several, so that one dashboard can turn all of them.
+
+    Parameters
+    ----------
+    name : str
+        Of the new class.
+    base : type
+        A `Parameters` class whose fields come first, under their own names.
+    **parts : type
+        `Parameters` classes; a field ``size`` of the part ``otsu`` becomes ``otsu_size``.
+
+    Returns
+    -------
+    type
+        A `Parameters` class; `part` takes its sets apart again.
+    """
+    fields = {
+        f"{prefix}_{field}": (info.annotation, info)
+        for prefix, model in parts.items()
+        for field, info in model.model_fields.items()
+    }
+    return create_model(name, __base__=base, **fields)
+
+
+def part(parameters, prefix, model):
+    """Take one set out of a set that `compose` made."""
+    return model(**{field: getattr(parameters, f"{prefix}_{field}") for field in model.model_fields})
+
+
+def _limit(words, value):
+    return "" if value is None else words.format(value)
 
 
 def _description(name, field):

@@ -1,0 +1,22 @@
+"""Measures that every domain shares: size distributions and segmentation scores."""
+
+from particlelab.measure.distributions import (
+    LogNormal,
+    bootstrap_interval,
+    fit_lognormal,
+    js_divergence,
+    log_density,
+    moment_mean,
+)
+from particlelab.measure.segmentation import confusion, intersection_over_union
+
+__all__ = [
+    "LogNormal",
+    "bootstrap_interval",
+    "confusion",
+    "fit_lognormal",
+    "intersection_over_union",
+    "js_divergence",
+    "log_density",
+    "moment_mean",
+]

@@ -1,0 +1,125 @@
+"""Collections of micrographs, real or simulated, each with its reference mask where there is one."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from particlelab.randomness import generator
+from particlelab.reading import IMAGE_ENDINGS, Image, ReadError, read_image
+from particlelab.soot.footers import find_footer
+from particlelab.soot.micrographs import Micrograph, simulate_micrograph
+
+
+class Sample(NamedTuple):
+    """One micrograph of a collection."""
+
+    name: str
+    image: np.ndarray  # (H, W)
+    pixel_size_nm: float
+    mask: np.ndarray | None  # (H, W) bool: hand-made or true
+    truth: pd.DataFrame | None  # true values of a simulated image
+
+
+def collect(folder, survey):
+    """Return the micrographs that a `Survey` asks for: those of a folder, or simulated ones if there is none.
+
+    Parameters
+    ----------
+    folder : path or None
+    survey : Survey
+
+    Returns
+    -------
+    list of Sample
+    """
+    if folder is not None and survey.images == "real":
+        return read_folder(folder, survey.pixel_size_nm)
+    parameters = Micrograph(
+        pixel_size_nm=survey.pixel_size_nm, width_px=1024, height_px=1024, aggregates=4, allow_border=False
+    )
+    return simulate_collection(survey.simulated_images, parameters, survey.seed)
+
+
+def read_micrograph(path_or_bytes, name=None):
+    """Read a micrograph; a footer is cut off, and its scale bar read where the file states no pixel size.
+
+    Parameters
+    ----------
+    path_or_bytes, name
+        As for `read_image`.
+
+    Returns
+    -------
+    Image
+
+    Raises
+    ------
+    ReadError
+        See `read_image`.
+    """
+    image = read_image(path_or_bytes, name)
+    footer = find_footer(image.pixels)
+    if footer is None:
+        return image
+    return Image(image.pixels[: footer.row], image.pixel_size_nm or footer.pixel_size_nm, image.source)
+
+
+def read_folder(folder, pixel_size_nm):
+    """Read the micrographs of a folder, in the order of their names.
+
+    A file ``NAME_mask.png`` or ``NAME_…_mask.png`` is the reference mask of ``NAME.png`` and no
+    micrograph of its own.
+
+    Parameters
+    ----------
+    folder : path
+    pixel_size_nm : float
+        For the images whose file does not say.
+
+    Returns
+    -------
+    list of Sample
+
+    Raises
+    ------
+    ReadError
+        If the folder holds no image, a file cannot be read, or a mask is not of its image's shape.
+    """
+    files = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in IMAGE_ENDINGS)
+    masks = [path for path in files if path.stem.endswith("_mask")]
+    images = [path for path in files if path not in masks]
+    if not images:
+        raise ReadError(f"{folder} holds no image; expected files ending in {', '.join(IMAGE_ENDINGS)}")
+    return [_read(path, masks, pixel_size_nm) for path in images]
+
+
+def simulate_collection(n, parameters, seed):
+    """Simulate micrographs with their true masks and values.
+
+    Parameters
+    ----------
+    n : int
+    parameters : Micrograph
+    seed : int
+
+    Returns
+    -------
+    list of Sample
+        The same for the same seed, whatever ``n``.
+    """
+    simulated = (simulate_micrograph(parameters, generator(seed, "micrograph", i)) for i in range(n))
+    return [
+        Sample(f"simulated {i + 1}", s.image, parameters.pixel_size_nm, s.mask, s.table)
+        for i, s in enumerate(simulated)
+    ]
+
+
+def _read(path, masks, pixel_size_nm):
+    image = read_micrograph(path)
+    own = [m for m in masks if m.stem.startswith(path.stem + "_")]
+    mask = read_image(own[0]).pixels > 0 if own else None
+    if mask is not None and mask.shape != image.pixels.shape:
+        raise ReadError(f"{own[0].name} has the shape {mask.shape}, but its image {path.name} {image.pixels.shape}")
+    return Sample(path.stem, image.pixels, image.pixel_size_nm or pixel_size_nm, mask, None)

@@ -1,0 +1,130 @@
+"""The numbers that the document reports: Sipkens et al., tables 3, 4 and 5, on its 60 validation images."""
+
+import numpy as np
+import pandas as pd
+
+_NAN = np.nan
+
+# Rates, accuracy and IoU in per cent; `iou_all` counts failed images as empty. The last two columns
+# are the differences of the median and of the geometric mean projected-area equivalent diameter, in
+# per cent: the table's header is not legible, but its conclusions give below 2 % for the median and
+# below 5 % for the geometric mean, which settles the order.
+TABLE_3 = pd.DataFrame(
+    [
+        ("reference", _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, 158, _NAN, _NAN, _NAN, _NAN),
+        ("cnn", 0.09, 3.2, 99.8, 0, 94, 94, 199, 41, 0, -14, -40),
+        ("cnn + RB", _NAN, _NAN, _NAN, _NAN, 94, 94, 182, 24, 0, -9.0, -22),
+        ("cnn + 1000 px", _NAN, _NAN, _NAN, _NAN, 94, 94, 168, 10, 0, -1.4, -6.6),
+        ("cnn + RB + 1000 px", _NAN, _NAN, _NAN, _NAN, 94, 94, 166, 9, 1, -0.43, -4.5),
+        ("kmeans", 0.22, 6.6, 99.5, 11, 89, 23, 211, 75, 22, -20, -45),
+        ("kmeans + 1000 px", _NAN, _NAN, _NAN, _NAN, 89, 23, 165, 29, 22, -0.01, -9.2),
+        ("otsu", 0.05, 21, 99.0, 18, 78, 11, 260, 139, 37, -39, -48),
+        ("weka", 0.33, 5.8, 99.5, 2, 87, 86, 205, 59, 12, -10, -22),
+    ],
+    columns=[
+        *("classifier", "false_positive", "false_negative", "accuracy", "failed", "iou", "iou_all"),
+        *("aggregates", "added", "removed", "da_median_error", "da_geometric_error"),
+    ],
+).set_index("classifier")
+
+# Geometric mean and geometric standard deviation of the aggregates' primary diameters, in nm. The
+# row "kmeans + 1000 px" stands as printed; its brackets are below 1, which no geometric standard
+# deviation can be: they are the slopes of table 5's CNN row.
+TABLE_4 = pd.DataFrame(
+    [
+        ("reference", 17.4, 1.44, 19.0, 1.52, 18.4, 1.52, 29.2, 1.44),
+        ("cnn", 17.4, 1.47, 11.0, 5.41, 13.8, 2.21, 20.7, 2.27),
+        ("cnn + RB + 1000 px", 17.6, 1.46, 19.8, 1.49, 20.8, 1.45, 31.2, 1.39),
+        ("kmeans", 16.7, 1.47, 13.8, 2.42, 16.3, 1.99, 24.7, 1.99),
+        ("kmeans + 1000 px", 19.9, 0.42, 20.9, 0.25, 17.5, 0.14, 31.3, 0.24),
+        ("otsu", 17.4, 1.42, 12.2, 2.02, 9.1, 1.87, 19.6, 1.70),
+        ("weka", 17.5, 1.45, 14.1, 1.83, 13.4, 1.83, 20.4, 1.70),
+    ],
+    columns=pd.MultiIndex.from_tuples(
+        [("classifier", "")] + [(s, v) for s in ("hough", "edm_sbs", "pcm", "edm_ws") for v in ("dp_nm", "gsd")]
+    ),
+).set_index(("classifier", ""))
+
+# Power laws dp = dp100 (da / 100 nm)^D_TEM: dp100 in nm and D_TEM.
+TABLE_5 = pd.DataFrame(
+    [
+        ("reference", 17.2, 0.16, 18.8, 0.44, 18.3, 0.31, 28.9, 0.27),
+        ("cnn + RB + 1000 px", 17.5, 0.14, 19.9, 0.42, 20.9, 0.25, 31.3, 0.24),
+        ("kmeans + 1000 px", 17.5, 0.17, 21.4, 0.50, 22.2, 0.28, 34.5, 0.30),
+        ("weka", 17.5, 0.12, 16.1, 0.60, 14.9, 0.47, 22.4, 0.42),
+    ],
+    columns=pd.MultiIndex.from_tuples(
+        [("classifier", "")] + [(s, v) for s in ("hough", "edm_sbs", "pcm", "edm_ws") for v in ("dp100_nm", "d_tem")]
+    ),
+).set_index(("classifier", ""))
+TABLE_4.index.name = TABLE_5.index.name = "classifier"
+
+_WORDS_3 = {
+    "iou": "IoU",
+    "iou_all": "IoU, failed images as empty",
+    "false_positive": "background taken for soot",
+    "false_negative": "soot taken for background",
+    "accuracy": "accuracy",
+    "failed": "failed images",
+    "da_median_error": "error of the median da",
+    "da_geometric_error": "error of the geometric mean da",
+}
+
+
+def beside_table_3(scores, row):
+    """Set the scores of classifiers beside table 3.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        From `summarise_classifiers`.
+    row : dict of str to str
+        By classifier, the row of table 3 that belongs beside it.
+
+    Returns
+    -------
+    list of tuple
+        Classifier, metric in words, value here and in the document (per cent), source.
+    """
+    rows = []
+    for here in scores.to_dict("records"):
+        classifier = here["classifier"]
+        if classifier not in row:
+            continue
+        there = TABLE_3.loc[row[classifier]]
+        for column, words in _WORDS_3.items():
+            value = 100 * here.get(column, _NAN) / (here["images"] if column == "failed" else 1)
+            document = there[column] / 0.6 if column == "failed" else there[column]  # of 60 images
+            rows.append((classifier, words, value, document, "Table 3"))
+    return rows
+
+
+def beside_tables_4_and_5(primaries, row):
+    """Set primary sizes and power laws beside tables 4 and 5.
+
+    Parameters
+    ----------
+    primaries : DataFrame
+        From `summarise_primaries`.
+    row : dict of str to str
+        By classifier, the row of the tables that belongs beside it.
+
+    Returns
+    -------
+    list of tuple
+        Classifier, sizing method, metric in words, value here, its 95 % interval, unit, value in the document, source.
+    """
+    rows = []
+    for here in primaries.to_dict("records"):
+        classifier, sizer = here["classifier"], here["sizer"]
+        for table, source, column, words, unit in [
+            (TABLE_4, "Table 4", "dp_nm", "geometric mean dp", "nm"),
+            (TABLE_4, "Table 4", "gsd", "geometric standard deviation of dp", ""),
+            (TABLE_5, "Table 5", "dp100_nm", "dp,100", "nm"),
+            (TABLE_5, "Table 5", "d_tem", "D_TEM", ""),
+        ]:
+            if row.get(classifier) in table.index:
+                interval = here.get(f"{column}_low", _NAN), here.get(f"{column}_high", _NAN)
+                document = table.loc[row[classifier], (sizer, column)]
+                rows.append((classifier, sizer, words, here.get(column, _NAN), interval, unit, document, source))
+    return rows

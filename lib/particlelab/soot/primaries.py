@@ -1,0 +1,123 @@
+"""Primary particle sizes of aggregates, by any of several methods."""
+
+import numpy as np
+import pandas as pd
+
+from particlelab.soot.aggregates import check_image, check_pixel_size, label_aggregates
+from particlelab.soot.corrections import correct
+from particlelab.soot.erosion import ErosionCounting, size_by_erosion
+from particlelab.soot.hough import HoughCircles, locate_by_hough
+from particlelab.soot.pair_correlation import PairCorrelation, size_by_pair_correlation
+from particlelab.soot.watershed import Watershed, locate_by_watershed
+
+SMALLEST_AGGREGATE_PX = 10  # fewer pixels have no primaries to size, as in the document's software
+
+
+def from_located(locate):
+    """Turn a method that locates primaries into one that sizes them: geometric mean and deviation by aggregate."""
+
+    def size(image, labels, boxes, pixel_size_nm, parameters):
+        label, _, _, diameter = locate(image, labels, boxes, pixel_size_nm, parameters)
+        groups = pd.Series(np.log(diameter * pixel_size_nm)).groupby(label)
+        aggregates = range(1, len(boxes) + 1)
+        return tuple(np.exp(values.reindex(aggregates).to_numpy(float)) for values in (groups.mean(), groups.std()))
+
+    return size
+
+
+LOCATORS = {"hough": locate_by_hough, "edm_ws": locate_by_watershed}
+
+# A method: its parameters and its function of (image, labels, boxes, pixel_size_nm, parameters), which
+# returns dp_nm and gsd by label.
+METHODS = {
+    "pcm": (PairCorrelation, size_by_pair_correlation),
+    "edm_sbs": (ErosionCounting, size_by_erosion),
+    "hough": (HoughCircles, from_located(locate_by_hough)),
+    "edm_ws": (Watershed, from_located(locate_by_watershed)),
+}
+
+
+def size_primaries(image, mask, pixel_size_nm, method="pcm", calibrated=False, **options):
+    """Size the primary particles of each aggregate.
+
+    The methods mean different things by a diameter; see `size_by_pair_correlation`,
+    `size_by_erosion`, `locate_by_hough` and `locate_by_watershed`.
+
+    Parameters
+    ----------
+    image : (H, W) array or None
+        Bright-field image. Only ``"hough"`` looks at it.
+    mask : (H, W) array
+        Aggregates, as for `analyse_aggregates`.
+    pixel_size_nm : float
+        Edge of a pixel in the sample.
+    method : {"pcm", "edm_sbs", "hough", "edm_ws"}
+    calibrated : bool
+        Return the diameter as the document defines it (False), or corrected to the geometric mean
+        diameter of the spheres, as found on simulated aggregates (True; `correct`).
+    **options
+        Fields of the method's parameter set: `PairCorrelation`, `ErosionCounting`, `HoughCircles`, `Watershed`.
+
+    Returns
+    -------
+    DataFrame
+        One row an aggregate: ``label``, ``dp_nm``, ``gsd``. ``dp_nm`` is the geometric mean diameter
+        (``"pcm"``: one diameter of its own meaning), ``gsd`` the geometric standard deviation within the
+        aggregate (never corrected). NaN where a method finds nothing, gives no deviation (``"pcm"``,
+        or fewer than two primaries located), or the aggregate has fewer than 10 pixels.
+
+    Raises
+    ------
+    ValueError
+        If the method or an option is unknown, the mask not binary, the image of another shape, not
+        finite or missing, or the pixel size not positive.
+    """
+    parameters, measure = _choose(method, METHODS, options)
+    pixel_size_nm, image, labels, boxes = _checked(image, mask, pixel_size_nm)
+    dp, gsd = measure(image, labels, boxes, pixel_size_nm, parameters)
+    n_pixels = np.bincount(labels.ravel(), minlength=len(boxes) + 1)[1:]
+    if calibrated:
+        dp = correct(method, dp, np.sqrt(4 * n_pixels / np.pi) * pixel_size_nm)
+    table = pd.DataFrame({"label": np.arange(1, len(boxes) + 1), "dp_nm": dp, "gsd": gsd})
+    table.loc[n_pixels < SMALLEST_AGGREGATE_PX, ["dp_nm", "gsd"]] = np.nan
+    return table
+
+
+def locate_primaries(image, mask, pixel_size_nm, method="hough", **options):
+    """Locate the primary particles of each aggregate, by a method that can.
+
+    Parameters
+    ----------
+    method : {"hough", "edm_ws"}
+    image, mask, pixel_size_nm, **options
+        As for `size_primaries`.
+
+    Returns
+    -------
+    DataFrame
+        One row a primary: ``label`` of its aggregate, ``x_nm`` and ``y_nm`` of its centre (from the centre
+        of the pixel in the upper left corner, x to the right, y down), ``dp_nm``.
+
+    Raises
+    ------
+    ValueError
+        As for `size_primaries`.
+    """
+    parameters, _ = _choose(method, {name: METHODS[name] for name in LOCATORS}, options)
+    pixel_size_nm, image, labels, boxes = _checked(image, mask, pixel_size_nm)
+    label, x, y, diameter = LOCATORS[method](image, labels, boxes, pixel_size_nm, parameters)
+    found = {"label": label, "x_nm": x * pixel_size_nm, "y_nm": y * pixel_size_nm, "dp_nm": diameter * pixel_size_nm}
+    return pd.DataFrame(found).sort_values("label", kind="stable", ignore_index=True)
+
+
+def _choose(method, methods, options):
+    if method not in methods:
+        raise ValueError(f"unknown method {method!r}; there are {', '.join(methods)}")
+    kind, measure = methods[method]
+    return kind(**options), measure
+
+
+def _checked(image, mask, pixel_size_nm):
+    labels, boxes = label_aggregates(mask)
+    image = None if image is None else check_image(image, labels.shape)
+    return check_pixel_size(pixel_size_nm), image, labels, boxes
