@@ -167,6 +167,11 @@ def test_bad_pixel_sizes(pixel_size_nm):
             call()
 
 
+def test_a_frame_smaller_than_the_rolling_ball():
+    with pytest.raises(ValueError, match=r"pixel_size_nm = 1e-06 makes the frame 0\.0005 nm wide"):
+        segment(BACKGROUND, 1e-6)
+
+
 def test_other_bad_input():
     with pytest.raises(ValueError, match="unknown segmentation method 'magic'; there are otsu, kmeans, threshold"):
         segment(BACKGROUND, 0.5, "magic")

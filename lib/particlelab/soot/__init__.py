@@ -1,9 +1,10 @@
 """Soot aggregates and their primary particles in TEM images, after Sipkens et al."""
 
 from particlelab.soot.aggregates import analyse_aggregates
-from particlelab.soot.calibration import Calibration, calibrate, fit_corrections, score_calibration
+from particlelab.soot.calibration import Calibration, Recovery, calibrate, fit_corrections, score_calibration
 from particlelab.soot.collection import Sample, collect, read_folder, read_micrograph, simulate_collection
 from particlelab.soot.comparison import Comparison, Survey, compare, summarise_classifiers, summarise_primaries
+from particlelab.soot.corrections import correct
 from particlelab.soot.document import beside_table_3, beside_tables_4_and_5
 from particlelab.soot.footers import crop_footer, find_footer
 from particlelab.soot.growth import Aggregate, fractal_law, radius_of_gyration, simulate_aggregate
@@ -31,6 +32,7 @@ __all__ = [
     "Comparison",
     "Measurement",
     "Micrograph",
+    "Recovery",
     "Sample",
     "Scene",
     "SegmentationFailure",
@@ -43,6 +45,7 @@ __all__ = [
     "check_segmentation",
     "collect",
     "compare",
+    "correct",
     "crop_footer",
     "draw_scene",
     "examine",

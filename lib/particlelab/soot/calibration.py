@@ -1,6 +1,7 @@
 """How far each sizing method is from the truth: simulated aggregates with known primaries, measured by all."""
 
 import math
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,16 @@ class Calibration(Parameters):
     frame_px: int = parameter(
         2048, "Largest frame; aggregates that need more are drawn again", unit="px", low=64, high=4096
     )
+
+
+class Recovery(Parameters):
+    """How well the sizing methods find known primary diameters."""
+
+    sizers: tuple[Literal["hough", "edm_sbs", "pcm", "edm_ws"], ...] = parameter(
+        ("hough", "edm_sbs", "pcm", "edm_ws"), "Sizing methods"
+    )
+    aggregates: int = parameter(60, "Aggregates to simulate and to size", low=4, high=100_000)
+    seed: int = parameter(0, "Seed of the aggregates", low=0)
 
 
 def calibrate(parameters, rng, methods=tuple(METHODS), progress=None):

@@ -118,13 +118,36 @@ def aggregate_3d(centres_nm, radii_nm, title=""):
     mesh = go.Mesh3d(
         **dict(zip("xyz", vertices.T, strict=True)),
         **dict(zip("ijk", faces.T, strict=True)),
-        color="#555555",
+        color="#8d99a6",
         flatshading=False,
-        lighting={"ambient": 0.35, "diffuse": 0.8, "specular": 0.2, "roughness": 0.6},
+        lighting={"ambient": 0.45, "diffuse": 0.75, "specular": 0.15, "roughness": 0.7},
         hoverinfo="skip",
     )
     axes = {f"{axis}axis": {"title": f"{axis} / nm"} for axis in "xyz"}
     return go.Figure(mesh).update_layout(title=title, scene={"aspectmode": "data", **axes}, height=560)
+
+
+def fractal_law(primaries, rg_over_rp, fractal_dimension, prefactor):
+    """Draw numbers of primaries against radii of gyration in units of rp, and the law N = kf (Rg / rp)^Df.
+
+    Parameters
+    ----------
+    primaries, rg_over_rp : (N,) array_like
+    fractal_dimension, prefactor : float
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    grid = np.geomspace(min(rg_over_rp) / 1.3, max(rg_over_rp) * 1.3, 50)
+    law = f"{prefactor:g} (R<sub>g</sub> / r<sub>p</sub>)<sup>{fractal_dimension:g}</sup>"
+    line = {"color": "#999999"}
+    figure = go.Figure(go.Scatter(x=grid, y=prefactor * grid**fractal_dimension, mode="lines", name=law, line=line))
+    marker = {"color": COLOURS["cnn"], "size": 9}
+    figure.add_trace(go.Scatter(x=rg_over_rp, y=primaries, mode="markers", name="Simulated", marker=marker))
+    figure.update_xaxes(type="log", title="R<sub>g</sub> / r<sub>p</sub>")
+    figure.update_yaxes(type="log", title="Primary particles N")
+    return figure.update_layout(height=420)
 
 
 def size_distributions(diameters_nm, quantity="Projected-area equivalent diameter d<sub>a</sub>"):

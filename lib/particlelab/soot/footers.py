@@ -81,13 +81,13 @@ def _footer_row(image):
     """First row and grey level of the footer, or None, None."""
     height = len(image)
     nothing = None, None
-    if height < 4 * LEAST_ROWS or np.ptp(image) == 0:
+    if height < 4 * LEAST_ROWS or image.size == 0 or np.ptp(image) == 0:
         return nothing
     rows = image[int(height * (1 - GREATEST_SHARE)) - LEAST_ROWS :].astype(np.float64)
     tolerance = 0.01 * (float(image.max()) - float(image.min()))
     middle = np.median(rows, axis=1)
     level = np.median(middle[-LEAST_ROWS:])
-    plain = (np.abs(rows - level) <= tolerance).mean(axis=1) >= 0.5
+    plain = (np.abs(rows - level) <= tolerance).mean(axis=1) >= 0.3  # writing leaves that much free
     line = np.ptp(rows, axis=1) <= tolerance  # a rule over the whole width, of any grey
     belongs = plain | line
     if belongs.all() or not belongs[-1]:
@@ -96,7 +96,7 @@ def _footer_row(image):
     above = middle[max(0, first - LEAST_ROWS) : first]
     if len(rows) - first < LEAST_ROWS or np.abs(above - level).min() <= 5 * tolerance:
         return nothing
-    return height - len(rows) + first, level
+    return int(height - len(rows) + first), level
 
 
 def _scale_bar(ink, boxes):
@@ -130,7 +130,7 @@ def _label_nm(ink, boxes, bar):
         text, places = "", []
         for box in line:
             character = _read_glyph(ink, box, size)
-            if text[-1:].isdigit() and character.isdigit() and box[1].start - places[-1][1].stop > 0.3 * size:
+            if text[-1:].isdigit() and character.isdigit() and box[1].start - places[-1][1].stop > 0.4 * size:
                 character = "?"  # a point too faint to be seen may stand between
             text += character
             places.append(box)
@@ -149,8 +149,12 @@ def _label_nm(ink, boxes, bar):
 def _lines_of_text(boxes, bar):
     """Group what may be letters into words: boxes of about one height, side by side, from left to right."""
     left, right, y = bar
-    marks = [b for b in boxes if not (b[1].start >= left and b[1].stop <= right and b[0].start <= y < b[0].stop)]
-    marks += [b for b in boxes if b not in marks and b[1].stop - b[1].start < 3 * (b[0].stop - b[0].start)]
+    marks = [
+        b
+        for b in boxes
+        if b[1].stop - b[1].start < 3 * (b[0].stop - b[0].start)
+        or not (left <= b[1].start and b[1].stop <= right and b[0].start <= y < b[0].stop)  # the bar itself
+    ]
     tall = sorted((b for b in marks if b[0].stop - b[0].start >= 6), key=lambda b: b[1].start)
     words = []
     for box in tall:
@@ -187,21 +191,20 @@ def _read_glyph(ink, box, size):
     if rows.stop - rows.start < 0.4 * size:
         return "."
     glyph, proportion = _describe(ink[rows, columns])
-    best = {}
-    for character, template, expected in _templates():
-        likeness = float((glyph * template).mean()) - 0.3 * abs(np.log(proportion / expected))
-        best[character] = max(likeness, best.get(character, -1))
+    characters, templates, expected = _templates()
+    likeness = templates @ glyph / glyph.size - 0.3 * np.abs(np.log(proportion / expected))
+    best = {c: likeness[characters == c].max() for c in np.unique(characters)}
     first, second, *_ = sorted(best, key=best.get, reverse=True)
     if best[first] < LIKENESS or best[first] - best[second] < MARGIN:
         return "?"
     # fonts differ in weight and width, hardly ever in the number of holes: a second opinion
     holes = label(np.pad(ink[rows, columns] <= 0.5, 1, constant_values=True))[1] - 1
-    return first if holes == HOLES.get(first, 0) else "?"
+    return str(first) if holes == HOLES.get(first, 0) else "?"
 
 
 @cache
 def _templates():
-    """Characters to compare with, thin and bold: (character, normalised glyph, width over height)."""
+    """Characters to compare with, thin and bold: names (T,), normalised glyphs (T, 256), widths over heights (T,)."""
     font = ImageFont.load_default(64)
     foot, flag = [(58, 118), (102, 118)], [(60, 60), (80, 48), (80, 120)]
     drawings = []
@@ -219,7 +222,8 @@ def _templates():
         descender = np.zeros((len(u) * 2 // 5, u.shape[1]))
         descender[:, : u.shape[1] // 5] = 1
         inks.append(("u", np.vstack([u, descender])))
-    return [(character, *_describe(ink)) for character, ink in inks]
+    glyphs, proportions = zip(*[_describe(ink) for _, ink in inks], strict=True)
+    return np.array([character for character, _ in inks]), np.stack(glyphs), np.array(proportions)
 
 
 def _draw(drawing):
@@ -232,5 +236,5 @@ def _draw(drawing):
 def _describe(ink):
     """A glyph brought to one size, mean 0 and standard deviation 1, and its width over its height."""
     small = Image.fromarray(ink.astype(np.float32)).resize((EDGE, EDGE), Image.Resampling.BILINEAR)
-    small = np.asarray(small, np.float64)
+    small = np.asarray(small, np.float64).ravel()
     return (small - small.mean()) / (small.std() or 1), ink.shape[1] / ink.shape[0]

@@ -25,7 +25,7 @@ class HoughCircles(Parameters):
     sharpening: float = parameter(1.0, "Strength of the unsharp mask; 0 for none", low=0, high=10)
     edge_width_px: float = parameter(2.0, "Smoothing before the gradient is taken", unit="px", low=0.5, high=10)
     edge_quantile: float = parameter(0.999, "Share of the background that is no edge", low=0.5, below=1)
-    accumulator: float = parameter(0.1, "Share of a circle's votes that make a candidate", above=0, high=1)
+    accumulator: float = parameter(0.2, "Share of a circle's votes that make a candidate", above=0, high=1)
     coverage: float = parameter(0.35, "Share of a circle that edges must support", above=0, high=1)
     support_px: float = parameter(20.0, "Length of edge that must support a circle", unit="px", low=1, high=1000)
 

@@ -22,7 +22,7 @@ class SegmentationFailure(ValueError):
     ----------
     method : str
     reasons : list of str
-        One sentence each, from `check_segmentation`.
+        One phrase each, as from `check_segmentation`.
     mask : (H, W) ndarray of bool
         What the method returned, to look at.
     """
@@ -99,7 +99,8 @@ def segment(image, pixel_size_nm, method="otsu", **options):
     ------
     ValueError
         If the image is not 2-D, smaller than 16 x 16, not finite, or of one colour; if the pixel size
-        is not positive; if the method is unknown.
+        is not positive, or so small that the closing's disc does not fit into the frame; if the method
+        is unknown.
     ParameterError
         If an option is unknown or out of bounds.
     SegmentationFailure
@@ -112,6 +113,12 @@ def segment(image, pixel_size_nm, method="otsu", **options):
     parameters = kind(**options)
     pixel_size_nm = check_pixel_size(pixel_size_nm)
     image = _grey(image)
+    extent_nm = max(image.shape) * pixel_size_nm
+    if extent_nm < 2 * parameters.closing_nm:
+        raise ValueError(
+            f"pixel_size_nm = {pixel_size_nm:g} makes the frame {extent_nm:g} nm wide: "
+            f"smaller than the disc of closing_nm = {parameters.closing_nm:g}"
+        )
     mask = function(image, pixel_size_nm, parameters)
     reasons = check_segmentation(mask)
     if _uneven(image, parameters.background_order):
@@ -135,7 +142,7 @@ def check_segmentation(mask, *, border_share=0.25, covered_share=0.5, most_aggre
     covered_share : float
         All aggregates together may cover this share; every method takes the majority for background.
     most_aggregates, speckle_pixels : int
-        More aggregates than this are speckle if more than half of them are smaller than
+        More aggregates than this are speckle, or fragments, if more than half of them are smaller than
         ``speckle_pixels`` (the size below which the document removes texture of the background).
 
     Returns
@@ -160,7 +167,7 @@ def check_segmentation(mask, *, border_share=0.25, covered_share=0.5, most_aggre
     if covered > covered_share:
         reasons.append(f"the mask covers {covered:.0%} of the frame (more than {covered_share:.0%})")
     if count > most_aggregates and small > count / 2:
-        reasons.append(f"{count} aggregates, {small} of them below {speckle_pixels} px: speckle of the background")
+        reasons.append(f"{count} aggregates, {small} of them below {speckle_pixels} px: speckle or fragments")
     return reasons
 
 
@@ -187,7 +194,8 @@ def rolling_ball(mask, pixel_size_nm, minimum_pixels=0, closing_nm=3.2):
     Raises
     ------
     ValueError
-        If the mask is not 2-D or not of type bool, the pixel size is not positive, or one of the others is negative.
+        If the mask is not 2-D or not of type bool, the pixel size is not positive, or one of the others
+        is negative.
     """
     mask, pixel_size_nm = _mask(mask), check_pixel_size(pixel_size_nm)
     for name, value in (("minimum_pixels", minimum_pixels), ("closing_nm", closing_nm)):
