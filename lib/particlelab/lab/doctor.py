@@ -12,7 +12,18 @@ from pathlib import Path
 from particlelab.lab import folders
 
 # Packages that carry the lab; the lock holds the rest.
-PACKAGES = ("numpy", "numba", "scikit-image", "torch", "torchvision", "tensorflow", "keras", "plotly", "voila", "papermill")
+PACKAGES = (
+    "numpy",
+    "numba",
+    "scikit-image",
+    "torch",
+    "torchvision",
+    "tensorflow",
+    "keras",
+    "plotly",
+    "voila",
+    "papermill",
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,9 @@ def _python():
 def _room():
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     free = shutil.disk_usage(folders.home()).free / 1e9
-    return Finding("Machine", free > 2, f"{cores} cores, {free:.0f} GB of disk free", "batches and caches want room", needed=True)
+    return Finding(
+        "Machine", free > 2, f"{cores} cores, {free:.0f} GB of disk free", "batches and caches want room", needed=True
+    )
 
 
 def _package(name):
@@ -62,8 +75,14 @@ def _reports():
 def _data():
     place = os.environ.get("PARTICLELAB_DATA")
     if place and not Path(place).is_dir():
-        return Finding("Real data", False, f"PARTICLELAB_DATA names no folder: {place}", "real images; simulated ones otherwise")
-    found = ", ".join(sorted(p.name for p in Path(place).iterdir() if p.is_dir())) if place else "PARTICLELAB_DATA is not set"
+        return Finding(
+            "Real data", False, f"PARTICLELAB_DATA names no folder: {place}", "real images; simulated ones otherwise"
+        )
+    found = (
+        ", ".join(sorted(p.name for p in Path(place).iterdir() if p.is_dir()))
+        if place
+        else "PARTICLELAB_DATA is not set"
+    )
     return Finding("Real data", bool(place), found, "real images; simulated ones otherwise")
 
 

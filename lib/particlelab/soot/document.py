@@ -84,14 +84,12 @@ def beside_table_3(scores, row):
     Returns
     -------
     list of tuple
-        Classifier, metric in words, value here and in the document (per cent), source.
+        Classifier, metric in words, value here and in the document (per cent; NaN where it has none), source.
     """
     rows = []
     for here in scores.to_dict("records"):
         classifier = here["classifier"]
-        if classifier not in row:
-            continue
-        there = TABLE_3.loc[row[classifier]]
+        there = TABLE_3.loc[row[classifier]] if row.get(classifier) in TABLE_3.index else dict.fromkeys(TABLE_3, _NAN)
         for column, words in _WORDS_3.items():
             value = 100 * here.get(column, _NAN) / (here["images"] if column == "failed" else 1)
             document = there[column] / 0.6 if column == "failed" else there[column]  # of 60 images
@@ -123,8 +121,7 @@ def beside_tables_4_and_5(primaries, row):
             (TABLE_5, "Table 5", "dp100_nm", "dp,100", "nm"),
             (TABLE_5, "Table 5", "d_tem", "D_TEM", ""),
         ]:
-            if row.get(classifier) in table.index:
-                interval = here.get(f"{column}_low", _NAN), here.get(f"{column}_high", _NAN)
-                document = table.loc[row[classifier], (sizer, column)]
-                rows.append((classifier, sizer, words, here.get(column, _NAN), interval, unit, document, source))
+            interval = here.get(f"{column}_low", _NAN), here.get(f"{column}_high", _NAN)
+            document = table.loc[row[classifier], (sizer, column)] if row.get(classifier) in table.index else _NAN
+            rows.append((classifier, sizer, words, here.get(column, _NAN), interval, unit, document, source))
     return rows

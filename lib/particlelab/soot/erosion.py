@@ -36,14 +36,16 @@ def size_by_erosion(image, labels, boxes, pixel_size_nm, parameters):
         S(d) = a / (1 + exp(((ln dg - ln d) / ln sigma - beta) / omega))
 
     (Sipkens et al., sec. 2.3, with the constants that they take from Bescond's code, a 0.9966, beta
-    1.9658, omega -0.8515), from 1 to 100 nm. The constants were calibrated on aggregates of
-    overlapping spheres, so that dg and sigma are the geometric mean diameter and geometric standard
-    deviation of the primaries for such aggregates only. Apart from them they are conventions: a lone
-    sphere of diameter D gives dg 0.46 D and sigma 1.9.
+    1.9658, omega -0.8515), from 1 to 100 nm. The constants are a calibration: dg and sigma stand for the
+    geometric mean diameter and geometric standard deviation of an aggregate's primaries only so far as its
+    primaries overlap in projection like those that the constants were made for. A lone sphere of diameter D
+    gives dg 0.46 D and sigma 1.9, and aggregates of touching spheres come out about a third too small
+    (`score_calibration`); overlap and wide distributions make dg larger.
 
     Parameters
     ----------
-    image : ignored
+    image
+        Not looked at.
     labels, boxes
         From `label_aggregates`.
     pixel_size_nm : float

@@ -80,7 +80,7 @@ def locate_by_hough(image, labels, boxes, pixel_size_nm, parameters):
     row, column = (min(factor // 2, n - 1) for n in image.shape)
     near = labels[row::factor, column::factor][: grey.shape[0], : grey.shape[1]]
     edges, gradient_y, gradient_x = _edges(grey, near > 0, parameters)
-    radii = parameters.smallest_px // 2, max(parameters.largest_px // 2, parameters.smallest_px // 2 + 1)
+    radii = math.ceil(parameters.smallest_px / 2), parameters.largest_px // 2
     centres = _candidates(edges, gradient_y, gradient_x, near > 0, radii, parameters.accumulator)
     radius, support = _best_radii(edges, gradient_y, gradient_x, centres, *radii)
     order = np.argsort(-support, kind="stable")
@@ -132,9 +132,10 @@ def _candidates(edges, gradient_y, gradient_x, inside, radii, threshold):
 def _vote(votes, y, x, gradient_y, gradient_x, smallest, largest):
     """Each edge pixel adds exp(i phase(r)) / (2 pi r) at distance r along its gradient, in steps of half a pixel."""
     height, width = votes.shape
+    span = max(np.log(largest / smallest), 1e-9)
     for step in range(2 * (largest - smallest) + 1):
         r = smallest + step / 2
-        phase = 2 * np.pi * np.log(r / smallest) / np.log(largest / smallest)
+        phase = 2 * np.pi * np.log(r / smallest) / span
         weight = np.complex64((np.cos(phase) + 1j * np.sin(phase)) / (4 * np.pi * r))
         for k in range(len(y)):
             row = int(np.floor(y[k] + r * gradient_y[k] + 0.5))

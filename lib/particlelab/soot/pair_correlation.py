@@ -37,7 +37,8 @@ def size_by_pair_correlation(image, labels, boxes, pixel_size_nm, parameters):
 
     Parameters
     ----------
-    image : ignored
+    image
+        Not looked at.
     labels, boxes
         From `label_aggregates`.
     pixel_size_nm : float

@@ -29,7 +29,8 @@ def locate_by_watershed(image, labels, boxes, pixel_size_nm, parameters):
 
     Parameters
     ----------
-    image : ignored
+    image
+        Not looked at.
     labels, boxes
         From `label_aggregates`.
     pixel_size_nm : float

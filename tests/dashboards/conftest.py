@@ -1,0 +1,163 @@
+"""A server of notebooks and a visitor with a browser, for every test of a dashboard."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+LIB = Path(__file__).parents[2] / "lib"
+PATIENCE_MS = 60_000  # nothing should take so long; it only ends a test that hangs
+FLAGS = [  # without them Chromium asks for its maker's servers
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass
+class Site:
+    """A running server."""
+
+    url: str
+    token: str
+
+    def address(self, notebook):
+        """The address of a notebook, with the token."""
+        return f"{self.url}/voila/render/{Path(notebook).name}?token={self.token}"
+
+
+class Visitor:
+    """A browser window that lets no request out and notes whatever goes wrong.
+
+    Attributes
+    ----------
+    page : playwright Page
+    external : list of str
+        Requests to anything but the server itself; they are ended.
+    errors : list of str
+        Errors on the console and uncaught ones.
+    """
+
+    def __init__(self, browser, site, width=1280, height=900):
+        self.site, self.external, self.errors = site, [], []
+        self.context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+        self.context.set_default_timeout(PATIENCE_MS)
+        self.page = self.context.new_page()
+        self.page.route("**/*", self._guard)
+        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def open(self, notebook):
+        """Open a notebook and wait for the first figure of its first dashboard."""
+        self.page.goto(self.site.address(notebook))
+        self.page.wait_for_selector(".pl-figures .js-plotly-plot .main-svg")
+        return self.page
+
+    def close(self):
+        self.context.close()
+
+    def _guard(self, route):
+        if route.request.url.startswith((self.site.url, "data:", "blob:")):
+            route.continue_()
+        else:
+            self.external.append(route.request.url)
+            route.abort()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def start_server():
+    """``start_server(command, environment=None) -> address``: run a server until the tests end."""
+    processes = []
+
+    def start(command, environment=None):
+        processes.append(
+            process := subprocess.Popen(
+                list(map(str, command)),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env={**os.environ, "PYTHONPATH": str(LIB), **(environment or {})},
+            )
+        )
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if found := re.search(r"http://[^\s/]+", line):
+                threading.Thread(target=process.stdout.read, daemon=True).start()  # so that it never waits for us
+                return found[0]
+        raise RuntimeError("the server ended:\n" + "".join(lines))
+
+    yield start
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.wait(60)
+
+
+@pytest.fixture(scope="session")
+def serve(start_server, free_port):
+    """``serve(notebooks, token=..., **options) -> Site``: serve notebooks until the tests end."""
+
+    def start(notebooks, token="a-token", **options):
+        arguments = {"port": free_port(), "open_browser": False, "token": token, **options}
+        code = f"from particlelab.lab.dashboards import serve\nserve({list(map(str, notebooks))}, **{arguments})"
+        return Site(start_server([sys.executable, "-c", code]), token)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def new_visitor(browser):
+    """``new_visitor(site, width=1280, height=900) -> Visitor``, to be closed by whom it was made for."""
+    return lambda site, **size: Visitor(browser, site, **size)
+
+
+@pytest.fixture
+def visit(new_visitor):
+    """``visit(site, width=1280, height=900) -> Visitor``, closed after the test."""
+    visitors = []
+
+    def start(site, **size):
+        visitors.append(new_visitor(site, **size))
+        return visitors[-1]
+
+    yield start
+    for visitor in visitors:
+        visitor.close()
+
+
+@pytest.fixture(scope="session")
+def free_port():
+    """``free_port() -> int``: a port of the loopback that nobody uses now."""
+
+    def find():
+        with socket.socket() as door:
+            door.bind(("127.0.0.1", 0))
+            return door.getsockname()[1]
+
+    return find

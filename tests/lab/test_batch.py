@@ -1,0 +1,229 @@
+"""Batches: every notebook ends in its folder, none runs twice that was done, whatever is killed meanwhile."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from particlelab.lab.batch import Sweep, run_sweep
+
+COUNTS = """
+import os, pathlib, time
+here = pathlib.Path(place)
+(here / f"started-{number}-{os.getpid()}").touch()
+while not any((here / name).exists() for name in ("go", f"go-{number}")):
+    time.sleep(0.02)
+if number == fails:
+    raise ValueError("not this one")
+with (here / "finished").open("a") as file:
+    file.write(f"{number}\\n")
+"""
+
+SETTINGS = """
+import json, os, pathlib
+names = "PARTICLELAB_RUN_FOLDER PARTICLELAB_LIVE OMP_NUM_THREADS PARTICLELAB_DATA".split()
+content = {name: os.environ.get(name) for name in names} | {"folder": os.getcwd(), "method": method}
+pathlib.Path(os.environ["PARTICLELAB_RUN_FOLDER"], "results.json").write_text(json.dumps(content))
+"""
+
+
+def write_notebook(home, name, parameters, *sources, metadata=None):
+    cells = [new_markdown_cell(f"# Title of {name}"), new_code_cell(parameters, metadata={"tags": ["parameters"]})]
+    notebook = new_notebook(cells=cells + [new_code_cell(source) for source in sources], metadata=metadata or {})
+    path = home / "notebooks" / f"{name}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+    return path
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A project with two notebooks of its own."""
+    monkeypatch.setenv("PARTICLELAB_HOME", str(tmp_path))
+    monkeypatch.delenv("PARTICLELAB_REPORTS", raising=False)
+    monkeypatch.delenv("PARTICLELAB_CACHE", raising=False)
+    write_notebook(tmp_path, "10_counts", "place = ''\nnumber = 0\nfails = -1", COUNTS)
+    write_notebook(tmp_path, "11_settings", "method = 'otsu'\nwidth_nm = 1.5", SETTINGS)
+    return tmp_path
+
+
+def counting(home, numbers, fails=-1):
+    entry = {"notebook": "10_counts", "parameters": {"place": str(home), "fails": fails}, "grid": {"number": numbers}}
+    return {"name": "count", "notebooks": [entry]}
+
+
+def finished(home):
+    return sorted(map(int, (home / "finished").read_text().split())) if (home / "finished").exists() else []
+
+
+def test_a_failure_is_told_and_stops_no_other_and_what_is_done_is_skipped(home):
+    (home / "go").touch()
+    sweep = Sweep.from_dict(counting(home, [1, 2, 3], fails=2))
+    lines = []
+    table = run_sweep(sweep, workers=2, progress=lines.append)
+    assert list(table["status"]) == ["done", "failed", "done"]
+    assert finished(home) == [1, 3]
+    error = table["error"][1]
+    assert (error["cell"], error["name"], error["message"]) == (3, "ValueError", "not this one")
+    assert error["source"] == COUNTS
+    assert "not this one" in error["traceback"]
+    assert "\x1b" not in error["traceback"]
+    assert len(lines) == 3
+    assert any("failed" in line and "number=2" in line and "cell 3: ValueError: not this one" in line for line in lines)
+    for folder in table["folder"]:
+        assert {path.name for path in folder.iterdir()} == {"notebook.ipynb", "status.json", "index.html"}
+    assert json.loads((table["folder"][0] / "status.json").read_text())["title"] == "Title of 10_counts"
+
+    again = run_sweep(sweep, workers=2, progress=lines.append)
+    assert list(again["was_done"]) == [True, False, True]  # what failed is tried again
+    assert finished(home) == [1, 3]
+
+    path = home / "notebooks" / "10_counts.ipynb"
+    path.write_text(path.read_text().replace("not this one", "nor this one"))
+    changed = run_sweep(Sweep.from_dict(counting(home, [1], fails=2)), progress=lines.append)
+    assert list(changed["was_done"]) == [False]
+    assert finished(home) == [1, 1, 3]
+
+
+def test_what_a_notebook_is_given(home, monkeypatch):
+    monkeypatch.setenv("PARTICLELAB_DATA", "/somewhere")
+    sweep = Sweep.single("11_settings", {"method": 'it\'s "quoted" ä'})
+    assert sweep.name == "single"
+    (folder,) = run_sweep(sweep, workers=1)["folder"]
+    given = json.loads((folder / "results.json").read_text())
+    assert Path(given["PARTICLELAB_RUN_FOLDER"]).parent.parent == folder.parent == home / "reports" / "single"
+    assert given["PARTICLELAB_LIVE"] == "0"
+    assert given["OMP_NUM_THREADS"] == str(os.cpu_count())
+    assert given["PARTICLELAB_DATA"] == "/somewhere"
+    assert given["folder"] == str(home / "notebooks")
+    assert given["method"] == 'it\'s "quoted" ä'
+    assert "PARTICLELAB_LIVE" not in os.environ
+
+
+def test_past_its_time_limit_a_notebook_is_stopped(home):
+    (table,) = [run_sweep(Sweep.from_dict(counting(home, [1])), workers=1, timeout_s=4)]
+    assert table["error"][0]["message"] == "it ran past its time limit of 4 s"
+    assert table["error"][0]["cell"] == 3
+    assert not any(psutil.pid_exists(int(path.name.split("-")[2])) for path in home.glob("started-*"))
+
+
+def test_a_kernel_that_dies_is_a_failure_of_its_notebook(home):
+    write_notebook(home, "12_dies", "a = 1", "import os\nos._exit(3)", "1 / 0")
+    (error,) = run_sweep(Sweep.single("12_dies", {}), workers=1)["error"]
+    assert (error["cell"], error["name"]) == (3, "DeadKernelError")
+
+
+BATCH = """
+if __name__ == "__main__":
+    import sys
+    from particlelab.lab.batch import load_sweep, run_sweep
+
+    table = run_sweep(load_sweep(sys.argv[1]), workers=2)
+    sys.exit(int((table["status"] != "done").any()))
+"""
+
+
+@pytest.fixture
+def batch(home):
+    """Start a batch as a process of its own; each of its runs waits for a file ``go`` or ``go-<number>``."""
+    (home / "batch.py").write_text(BATCH)
+    started = []
+
+    def start(runs):
+        (home / "count.yaml").write_text(json.dumps(counting(home, list(range(runs)))))  # JSON is YAML
+        command = [sys.executable, str(home / "batch.py"), str(home / "count.yaml")]
+        started.append(subprocess.Popen(command, start_new_session=True, cwd=home))
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            for child in psutil.Process(process.pid).children(recursive=True):
+                child.kill()
+            process.kill()
+            process.wait()
+
+
+def until(condition, process=None):
+    while not (found := condition()):
+        assert process is None or process.poll() is None, "the batch has ended early"
+        time.sleep(0.05)
+    return found
+
+
+def kernels(home):
+    """Return the kernels that wait: process by number."""
+    found = {}
+    for path in home.glob("started-*"):
+        _, number, pid = path.name.split("-")
+        if psutil.pid_exists(int(pid)):
+            found[int(number)] = psutil.Process(int(pid))
+    return found
+
+
+def done(home):
+    statuses = [json.loads(path.read_text()) for path in home.glob("reports/count/[!.]*/status.json")]
+    return sorted(status["parameters"]["number"] for status in statuses if status["status"] == "done")
+
+
+def go(home, *numbers):
+    for number in numbers:
+        (home / f"go-{number}").touch()
+
+
+def waiting(home, ready):
+    """Return two kernels that wait, none of which may go on."""
+    found = {number: kernel for number, kernel in kernels(home).items() if number not in ready}
+    return found if len(found) == 2 else None
+
+
+def test_a_killed_worker_and_a_killed_batch_cost_nothing_that_had_finished(home, batch):
+    first = batch(8)
+    ready = list(until(lambda: waiting(home, []), first))
+    go(home, *ready)
+    until(lambda: done(home) == sorted(ready), first)
+
+    (victim, kernel), (_, kernel_of_other) = until(lambda: waiting(home, ready), first).items()
+    kernel.parent().send_signal(signal.SIGKILL)  # the worker
+    until(lambda: not kernel.is_running(), first)  # its kernel ends with it
+    ready.append(victim)
+    go(home, victim)
+    until(lambda: done(home) == sorted(ready), first)  # and another worker has run the notebook
+    assert kernel_of_other.is_running()
+
+    until(lambda: waiting(home, ready), first)
+    family = psutil.Process(first.pid).children(recursive=True)
+    first.kill()
+    first.wait()
+    until(lambda: not any(process.is_running() for process in family))  # nobody is left behind
+    assert done(home) == finished(home) == sorted(ready)
+
+    (home / "go").touch()
+    assert batch(8).wait() == 0
+    assert done(home) == finished(home) == list(range(8))
+    assert not list(home.glob("reports/count/.*.tmp"))
+
+
+def test_an_interrupted_batch_goes_on_later(home, batch):
+    first = batch(4)
+    ready = list(until(lambda: waiting(home, []), first))
+    go(home, *ready)
+    until(lambda: done(home) == sorted(ready) and waiting(home, ready), first)
+    family = psutil.Process(first.pid).children(recursive=True)
+    os.killpg(first.pid, signal.SIGINT)  # what Ctrl-C does
+    assert first.wait() != 0
+    until(lambda: not any(process.is_running() for process in family))
+    assert done(home) == finished(home) == sorted(ready)
+    assert not list(home.glob("reports/count/[!.]*/status.json"))[2:]  # those that were stopped have not failed
+
+    (home / "go").touch()
+    assert batch(4).wait() == 0
+    assert done(home) == finished(home) == list(range(4))
