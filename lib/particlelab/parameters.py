@@ -13,12 +13,15 @@ From it come validation with plain errors, the papermill cell of a notebook (`Pa
 controls of a dashboard (`particlelab.lab.controls`) and the table of a report (`Parameters.table`).
 """
 
+import json
 import types
 import typing
 from dataclasses import dataclass
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+_LINE = 120  # characters of a line of a notebook's cell
 
 
 class ParameterError(ValueError):
@@ -126,11 +129,15 @@ class Parameters(BaseModel):
         lines = []
         defaults = cls(**values).model_dump()
         for item in cls.describe():
-            value = defaults[item.name]
-            value = list(value) if isinstance(value, tuple) else value
-            comment = f"{item.unit}: {item.text}" if item.unit else item.text
+            assignment = f"{item.name} = {_literal(defaults[item.name])}"
+            comment = f"# {item.unit}: {item.text}" if item.unit else f"# {item.text}"
             choices = f" ({', '.join(map(str, item.choices))})" if item.choices else ""
-            lines.append(f"{item.name} = {value!r}  # {comment}{choices}")
+            whole = [
+                f"{assignment}  {comment}{choices}",
+                f"{assignment}  {comment}",
+                f"{comment}{choices}\n{assignment}",
+            ]
+            lines.append(next((line for line in whole if len(line) <= _LINE), whole[-1]))
         return "\n".join(lines)
 
     def table(self):
@@ -177,6 +184,13 @@ def compose(name, base, **parts):
 def part(parameters, prefix, model):
     """Take one set out of a set that `compose` made."""
     return model(**{field: getattr(parameters, f"{prefix}_{field}") for field in model.model_fields})
+
+
+def _literal(value):
+    """Source of a value as the formatter of the notebooks writes it."""
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_literal, value))}]"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 def _limit(words, value):

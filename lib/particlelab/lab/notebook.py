@@ -1,10 +1,12 @@
-"""What a notebook shows: figures in the lab's look, and the progress of long steps."""
+"""What a notebook shows: figures in the lab's look, tables to read, and the progress of long steps."""
 
 import os
 
+import pandas as pd
 from IPython.display import display
 from tqdm.auto import tqdm
 
+from particlelab.lab.results import format_value
 from particlelab.lab.theme import bundle
 
 
@@ -12,6 +14,36 @@ def show(*figures):
     """Show plotly figures in the lab's look, as JupyterLab, Voila and reports draw them without internet."""
     for figure in figures:
         display(bundle(figure), raw=True)
+
+
+def in_words(frame, units=None):
+    """Return a table to read: a value and its interval in one text, with as many digits as the interval allows.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Where columns ``x``, ``x_low`` and ``x_high`` stand side by side, they become one column ``x``. Other
+        numbers get three significant digits.
+    units : dict of str to str, optional
+        Units by column, for the texts.
+
+    Returns
+    -------
+    DataFrame
+    """
+    shown = {}
+    for name in frame:
+        if name.endswith(("_low", "_high")) and name.rsplit("_", 1)[0] in frame:
+            continue
+        unit = (units or {}).get(name, "")
+        if f"{name}_low" in frame:
+            ends = zip(frame[name], frame[f"{name}_low"], frame[f"{name}_high"], strict=True)
+            shown[name] = [format_value(value, (low, high), unit) for value, low, high in ends]
+        elif pd.api.types.is_float_dtype(frame[name]):
+            shown[name] = [f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}" for value in frame[name]]
+        else:
+            shown[name] = list(frame[name])
+    return pd.DataFrame(shown, index=frame.index)
 
 
 def show_progress(title):

@@ -6,6 +6,7 @@ from particlelab.soot.collection import Sample, collect, read_folder, read_micro
 from particlelab.soot.comparison import Comparison, Survey, compare, summarise_classifiers, summarise_primaries
 from particlelab.soot.corrections import correct
 from particlelab.soot.document import beside_table_3, beside_tables_4_and_5
+from particlelab.soot.erosion import edm_sbs_image
 from particlelab.soot.footers import crop_footer, find_footer
 from particlelab.soot.growth import Aggregate, fractal_law, radius_of_gyration, simulate_aggregate
 from particlelab.soot.matching import match_aggregates
@@ -22,6 +23,7 @@ from particlelab.soot.micrographs import Micrograph, Scene, SimulatedMicrograph,
 from particlelab.soot.powerlaw import UNIVERSAL_RELATION, fit_power_law
 from particlelab.soot.primaries import locate_primaries, size_primaries
 from particlelab.soot.projection import project
+from particlelab.soot.published import beside_published
 from particlelab.soot.segmentation import SegmentationFailure, check_segmentation, rolling_ball, segment
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "SimulatedMicrograph",
     "Survey",
     "analyse_aggregates",
+    "beside_published",
     "beside_table_3",
     "beside_tables_4_and_5",
     "calibrate",
@@ -48,6 +51,7 @@ __all__ = [
     "correct",
     "crop_footer",
     "draw_scene",
+    "edm_sbs_image",
     "examine",
     "find_footer",
     "fit_corrections",
