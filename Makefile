@@ -24,7 +24,8 @@ test: $(READY)  ## format, lint, architecture and all tests
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks/00_overview.ipynb
 
-dashboards: $(READY)  ## serve the notebooks as dashboards
+dashboards: $(READY)  ## serve the notebooks as dashboards, after what they show was computed once
+	-$(BIN)/particlelab batch notebooks/sweeps/tour.yaml
 	$(BIN)/particlelab serve
 
 bench: $(READY)  ## measure speed and memory, as ratios to what a user would otherwise use

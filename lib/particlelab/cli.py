@@ -1,17 +1,13 @@
-"""The command line: ``particlelab run | batch | serve | report | doctor``."""
+"""The command line: ``particlelab run | batch | serve | report | doctor``.
+
+What a command needs is imported by it: help comes at once, and the workers of a batch, which import this module again,
+load nothing that they do not use.
+"""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
-from rich.console import Console
-from rich.table import Table
-
-from particlelab.lab import batch as batches
-from particlelab.lab import folders
-from particlelab.lab import report as reports
-from particlelab.lab.doctor import examine
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,7 +16,6 @@ app = typer.Typer(
     help="Particle Lab: measure particles from images and signals. Notebooks stand in `notebooks`; "
     "what they find stands in `reports/index.html`.",
 )
-console = Console(highlight=False)
 
 
 def main():
@@ -28,7 +23,7 @@ def main():
     try:
         app()
     except (ValueError, OSError) as error:
-        console.print(f"[red]particlelab:[/red] {error}", soft_wrap=True)
+        typer.echo(f"particlelab: {error}", err=True)
         raise SystemExit(2) from None
 
 
@@ -40,8 +35,10 @@ def run(
     ] = None,
 ):
     """Run one notebook with parameters of your own and write its report."""
+    from particlelab.lab.sweeps import Sweep
+
     given = dict(_assignment(text) for text in parameter or [])
-    _execute(batches.Sweep.single(Path(notebook).stem, given), workers=1)
+    _execute(Sweep.single(notebook, given), workers=1)
 
 
 @app.command()
@@ -49,51 +46,85 @@ def batch(
     sweep: Annotated[Path, typer.Argument(help="YAML file that names notebooks, parameters and grids.")],
     workers: Annotated[int, typer.Option(help="Notebooks that run at the same time on this machine.", min=1)] = 2,
     scheduler: Annotated[str | None, typer.Option(help="Address of a dask scheduler to run on instead.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds that each notebook may take.", min=1)] = None,
 ):
     """Run all notebooks of a sweep; what is done already is skipped."""
-    _execute(batches.load_sweep(sweep), workers=workers, scheduler=scheduler)
+    from particlelab.lab.sweeps import load_sweep
+
+    _execute(load_sweep(sweep), workers=workers, scheduler=scheduler, timeout_s=timeout)
 
 
 @app.command()
 def serve(
-    port: Annotated[int, typer.Option(help="Port of the server.", min=0, max=65535)] = 8866,
+    notebook: Annotated[list[str] | None, typer.Argument(help="Names or paths of notebooks; all by default.")] = None,
+    port: Annotated[
+        int, typer.Option(help="Port of the server; a free one near it if it is taken.", min=0, max=65535)
+    ] = 8866,
     ip: Annotated[str, typer.Option(help="Address to listen on; others than this machine need a token.")] = "127.0.0.1",
-    token: Annotated[str | None, typer.Option(help="Token of the address; drawn at random if not given.")] = None,
     browser: Annotated[bool, typer.Option(help="Open the browser.")] = True,
+    token: Annotated[str | None, typer.Option(help="Token of the address; drawn at random if not given.")] = None,
+    idle_minutes: Annotated[float, typer.Option(help="A page that nobody touches for so long is closed.", min=1)] = 60,
+    preheat: Annotated[int, typer.Option(help="Kernels that wait for the next visitor of each notebook.", min=0)] = 0,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Print what the server does.")] = False,
 ):
     """Serve the notebooks as dashboards."""
-    from particlelab.lab.dashboards import serve as serve_dashboards
+    from particlelab.lab import dashboards
+    from particlelab.lab.sweeps import find_notebook
 
-    serve_dashboards(port=port, ip=ip, token=token, open_browser=browser)
+    notebooks = [find_notebook(given) for given in notebook or []]
+    options = {"idle_minutes": idle_minutes, "preheat": preheat, "verbose": verbose}
+    dashboards.serve(notebooks, port=port, ip=ip, open_browser=browser, token=token, **options)
 
 
 @app.command()
 def report():
-    """Write reports/index.html anew from the runs that are there."""
-    console.print(f"Report: {reports.write_index()}", soft_wrap=True)
+    """Write reports/index.html and reports/scoreboard.md anew from the runs that are there."""
+    from particlelab.lab.overview import write_index, write_scoreboard
+
+    typer.echo(f"Report: {write_index()}\nScoreboard: {write_scoreboard()}")
 
 
 @app.command()
 def doctor():
     """Say what is installed here, what is missing, and what each thing is for."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from particlelab.lab import folders
+    from particlelab.lab.doctor import examine
+
     table = Table("", "what", "found", "for", box=None)
     findings = examine()
     for finding in findings:
         mark = "[green]ok[/green]" if finding.good else "[red]missing[/red]" if finding.needed else "[yellow]-[/yellow]"
-        table.add_row(mark, finding.name, finding.found, finding.purpose)
-    console.print(table)
-    console.print(f"Project: {folders.home()}", soft_wrap=True)
+        table.add_row(mark, *map(escape, (finding.name, finding.found, finding.purpose)))
+    Console(highlight=False).print(table)
+    typer.echo(f"Project: {folders.home()}")
     raise typer.Exit(any(finding.needed and not finding.good for finding in findings))
 
 
 def _assignment(text):
+    from particlelab.lab.sweeps import read_yaml
+
     name, equals, value = text.partition("=")
-    if not equals:
+    if not equals or not name.strip():
         raise ValueError(f"-p {text}: expected NAME=VALUE")
-    return name.strip(), yaml.safe_load(value)
+    try:
+        return name.strip(), read_yaml(value)
+    except ValueError as error:
+        raise ValueError(f"-p {text}: {error}") from None
 
 
 def _execute(sweep, **options):
-    runs = batches.run_sweep(sweep, **options)
-    console.print(f"Report: {reports.write_index()}", soft_wrap=True)
-    raise typer.Exit(int((runs.status == "failed").any()))
+    """Run a sweep and write the page of all runs; the exit status tells whether everything is done."""
+    try:
+        from particlelab.lab.batch import run_sweep
+        from particlelab.lab.overview import write_index
+
+        runs = run_sweep(sweep, progress=typer.echo, **options)
+        typer.echo(f"Report: {write_index()}")
+    except KeyboardInterrupt:
+        typer.echo("Stopped. The same command goes on where it was.", err=True)
+        raise typer.Exit(130) from None
+    raise typer.Exit(int((runs["status"] == "failed").any()))

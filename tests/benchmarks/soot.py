@@ -67,8 +67,8 @@ def sizing(grey, mask):
 
 
 def sizing_by_scikit_image(grey, mask):
-    """Circles of every tenth radius, watershed of the distance map, and pair counts of a tenth of the pixels."""
-    radii = np.arange(6, 51, 10)
+    """Circles of every third radius, watershed of the distance map, and pair counts of a tenth of the pixels."""
+    radii = np.arange(3, 51, 3)
     hough_circle_peaks(hough_circle(canny(grey, 2, mask=mask), radii), radii, total_num_peaks=200)
     distance = ndimage.distance_transform_edt(mask)
     labels, n = ndimage.label(mask)

@@ -1,10 +1,12 @@
 """Batches: every notebook ends in its folder, none runs twice that was done, whatever is killed meanwhile."""
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -14,6 +16,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from particlelab.lab.batch import Sweep, run_sweep
+from particlelab.lab.kernels import PrivateKernelManager
+
+BIN = Path(sys.executable).parent
 
 COUNTS = """
 import os, pathlib, time
@@ -64,11 +69,33 @@ def finished(home):
     return sorted(map(int, (home / "finished").read_text().split())) if (home / "finished").exists() else []
 
 
-def test_a_failure_is_told_and_stops_no_other_and_what_is_done_is_skipped(home):
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """A dask scheduler and two workers, each a process of its own: the scheduler's address and the workers."""
+    folder = tmp_path_factory.mktemp("cluster")
+    address_file = folder / "scheduler.json"
+    dashboard = ["--dashboard-address", "127.0.0.1:0"]
+    scheduler = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", address_file, *dashboard]
+    worker = ["worker", "--scheduler-file", address_file, "--nthreads", "1", "--no-nanny", *dashboard]
+    log = (folder / "log").open("w")
+    started = [
+        subprocess.Popen([BIN / "dask", *command], cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+        for command in (scheduler, worker, worker)
+    ]
+    until(lambda: address_file.exists() and address_file.read_text().endswith("}"), started[0])
+    yield json.loads(address_file.read_text())["address"], started[1:]
+    for process in reversed(started):
+        process.kill()
+        process.wait()
+    log.close()
+
+
+def test_a_failure_is_told_and_stops_no_other_and_what_is_done_is_skipped(home, cluster):
+    scheduler, _ = cluster
     (home / "go").touch()
     sweep = Sweep.from_dict(counting(home, [1, 2, 3], fails=2))
     lines = []
-    table = run_sweep(sweep, workers=2, progress=lines.append)
+    table = run_sweep(sweep, scheduler=scheduler, progress=lines.append)
     assert list(table["status"]) == ["done", "failed", "done"]
     assert finished(home) == [1, 3]
     error = table["error"][1]
@@ -82,15 +109,79 @@ def test_a_failure_is_told_and_stops_no_other_and_what_is_done_is_skipped(home):
         assert {path.name for path in folder.iterdir()} == {"notebook.ipynb", "status.json", "index.html"}
     assert json.loads((table["folder"][0] / "status.json").read_text())["title"] == "Title of 10_counts"
 
-    again = run_sweep(sweep, workers=2, progress=lines.append)
+    again = run_sweep(sweep, scheduler=scheduler, progress=lines.append)
     assert list(again["was_done"]) == [True, False, True]  # what failed is tried again
     assert finished(home) == [1, 3]
 
     path = home / "notebooks" / "10_counts.ipynb"
     path.write_text(path.read_text().replace("not this one", "nor this one"))
-    changed = run_sweep(Sweep.from_dict(counting(home, [1], fails=2)), progress=lines.append)
+    changed = run_sweep(Sweep.from_dict(counting(home, [1], fails=2)), scheduler=scheduler, progress=lines.append)
     assert list(changed["was_done"]) == [False]
     assert finished(home) == [1, 1, 3]
+
+
+def test_workers_of_a_cluster_share_the_notebooks(home, cluster):
+    """Each run waits for another beside it, so that both workers have to have one."""
+    scheduler, workers = cluster
+    source = """
+import os, pathlib, time
+here = pathlib.Path(place)
+(here / f"{number}-{os.getppid()}").touch()
+while len(list(here.iterdir())) < 2:
+    time.sleep(0.02)
+"""
+    write_notebook(home, "12_where", "place = ''\nnumber = 0", source)
+    (home / "where").mkdir()
+    entry = {"notebook": "12_where", "parameters": {"place": str(home / "where")}, "grid": {"number": [1, 2, 3]}}
+    table = run_sweep(Sweep.from_dict({"name": "where", "notebooks": [entry]}), scheduler=scheduler)
+    assert list(table["status"]) == ["done"] * 3
+    ran = [path.name.split("-") for path in (home / "where").iterdir()]
+    assert sorted(number for number, _ in ran) == ["1", "2", "3"]
+    assert {int(parent) for _, parent in ran} == {worker.pid for worker in workers}
+
+
+def test_what_is_last_runs_after_the_others_and_every_time(home, cluster):
+    scheduler, _ = cluster
+    source = "import pathlib\nwith (pathlib.Path(place) / 'order').open('a') as file:\n    file.write(name + ' ')"
+    write_notebook(home, "12_order", "place = ''\nname = ''", source)
+    entry = {"notebook": "12_order", "parameters": {"place": str(home)}}
+    entries = [{**entry, "grid": {"name": ["z"]}, "last": True}, {**entry, "grid": {"name": ["a", "b", "c"]}}]
+    sweep = Sweep.from_dict({"name": "order", "notebooks": entries})
+    table = run_sweep(sweep, scheduler=scheduler)
+    first = (home / "order").read_text().split()
+    assert sorted(first) == ["a", "b", "c", "z"]
+    assert first[-1] == "z"
+    assert [parameters["name"] for parameters in table["parameters"]] == ["z", "a", "b", "c"]
+    assert list(run_sweep(sweep, scheduler=scheduler)["was_done"]) == [False, True, True, True]
+    assert (home / "order").read_text().split() == [*first, "z"]
+
+
+def test_other_data_ask_for_new_results(home, cluster, monkeypatch):
+    scheduler, _ = cluster
+    write_notebook(home, "12_quick", "a = 1")
+    image = home / "images" / "soot" / "a.tif"
+    image.parent.mkdir(parents=True)
+    image.write_bytes(b"12")
+    monkeypatch.setenv("PARTICLELAB_DATA", str(home / "images"))
+
+    def was_done():
+        return run_sweep(Sweep.single("12_quick", {}), scheduler=scheduler)["was_done"][0]
+
+    assert [was_done(), was_done()] == [False, True]
+    (home / "images" / "soot" / "b.tif").touch()  # another
+    assert [was_done(), was_done()] == [False, True]
+    before = image.stat()
+    image.write_bytes(b"1")  # another size
+    os.utime(image, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert [was_done(), was_done()] == [False, True]
+    os.utime(image, ns=(0, 0))  # another time
+    assert [was_done(), was_done()] == [False, True]
+
+    monkeypatch.setenv("PARTICLELAB_DATA", str(home / "data"))
+    assert not was_done()
+    (home / "data" / "cache" / "name").mkdir(parents=True)
+    (home / "data" / "cache" / "name" / "run.json").touch()
+    assert was_done()  # cached runs are no data
 
 
 def test_what_a_notebook_is_given(home, monkeypatch):
@@ -101,46 +192,36 @@ def test_what_a_notebook_is_given(home, monkeypatch):
     given = json.loads((folder / "results.json").read_text())
     assert Path(given["PARTICLELAB_RUN_FOLDER"]).parent.parent == folder.parent == home / "reports" / "single"
     assert given["PARTICLELAB_LIVE"] == "0"
-    assert given["OMP_NUM_THREADS"] == str(os.cpu_count())
+    assert given["OMP_NUM_THREADS"] == str(len(psutil.Process().cpu_affinity()))
     assert given["PARTICLELAB_DATA"] == "/somewhere"
     assert given["folder"] == str(home / "notebooks")
     assert given["method"] == 'it\'s "quoted" ä'
     assert "PARTICLELAB_LIVE" not in os.environ
 
 
-def test_past_its_time_limit_a_notebook_is_stopped(home):
-    (table,) = [run_sweep(Sweep.from_dict(counting(home, [1])), workers=1, timeout_s=4)]
+def test_past_its_time_limit_a_notebook_is_stopped(home, cluster):
+    table = run_sweep(Sweep.from_dict(counting(home, [1])), scheduler=cluster[0], timeout_s=4)
     assert table["error"][0]["message"] == "it ran past its time limit of 4 s"
     assert table["error"][0]["cell"] == 3
     assert not any(psutil.pid_exists(int(path.name.split("-")[2])) for path in home.glob("started-*"))
 
 
-def test_a_kernel_that_dies_is_a_failure_of_its_notebook(home):
+def test_a_kernel_that_dies_is_a_failure_of_its_notebook(home, cluster):
     write_notebook(home, "12_dies", "a = 1", "import os\nos._exit(3)", "1 / 0")
-    (error,) = run_sweep(Sweep.single("12_dies", {}), workers=1)["error"]
+    (error,) = run_sweep(Sweep.single("12_dies", {}), scheduler=cluster[0])["error"]
     assert (error["cell"], error["name"]) == (3, "DeadKernelError")
-
-
-BATCH = """
-if __name__ == "__main__":
-    import sys
-    from particlelab.lab.batch import load_sweep, run_sweep
-
-    table = run_sweep(load_sweep(sys.argv[1]), workers=2)
-    sys.exit(int((table["status"] != "done").any()))
-"""
 
 
 @pytest.fixture
 def batch(home):
     """Start a batch as a process of its own; each of its runs waits for a file ``go`` or ``go-<number>``."""
-    (home / "batch.py").write_text(BATCH)
     started = []
 
     def start(runs):
         (home / "count.yaml").write_text(json.dumps(counting(home, list(range(runs)))))  # JSON is YAML
-        command = [sys.executable, str(home / "batch.py"), str(home / "count.yaml")]
-        started.append(subprocess.Popen(command, start_new_session=True, cwd=home))
+        command = [BIN / "particlelab", "batch", home / "count.yaml"]
+        with (home / "said").open("w") as said:
+            started.append(subprocess.Popen(command, start_new_session=True, stdout=said, stderr=said))
         return started[-1]
 
     yield start
@@ -185,7 +266,7 @@ def waiting(home, ready):
     return found if len(found) == 2 else None
 
 
-def test_a_killed_worker_and_a_killed_batch_cost_nothing_that_had_finished(home, batch):
+def test_what_is_killed_or_interrupted_costs_nothing_that_had_finished(home, batch):
     first = batch(8)
     ready = list(until(lambda: waiting(home, []), first))
     go(home, *ready)
@@ -206,24 +287,36 @@ def test_a_killed_worker_and_a_killed_batch_cost_nothing_that_had_finished(home,
     until(lambda: not any(process.is_running() for process in family))  # nobody is left behind
     assert done(home) == finished(home) == sorted(ready)
 
+    second = batch(8)
+    more = list(until(lambda: waiting(home, ready), second))
+    go(home, *more)
+    ready += more
+    until(lambda: done(home) == sorted(ready) and waiting(home, ready), second)
+    family = psutil.Process(second.pid).children(recursive=True)
+    os.killpg(second.pid, signal.SIGINT)  # what Ctrl-C does
+    assert second.wait() == 130
+    until(lambda: not any(process.is_running() for process in family))
+    assert done(home) == finished(home) == sorted(ready)
+    assert len(list(home.glob("reports/count/[!.]*/status.json"))) == len(ready)  # what was stopped has not failed
+    assert (home / "said").read_text().splitlines()[-1] == "Stopped. The same command goes on where it was."
+
     (home / "go").touch()
     assert batch(8).wait() == 0
     assert done(home) == finished(home) == list(range(8))
     assert not list(home.glob("reports/count/.*.tmp"))
 
 
-def test_an_interrupted_batch_goes_on_later(home, batch):
-    first = batch(4)
-    ready = list(until(lambda: waiting(home, []), first))
-    go(home, *ready)
-    until(lambda: done(home) == sorted(ready) and waiting(home, ready), first)
-    family = psutil.Process(first.pid).children(recursive=True)
-    os.killpg(first.pid, signal.SIGINT)  # what Ctrl-C does
-    assert first.wait() != 0
-    until(lambda: not any(process.is_running() for process in family))
-    assert done(home) == finished(home) == sorted(ready)
-    assert not list(home.glob("reports/count/[!.]*/status.json"))[2:]  # those that were stopped have not failed
-
-    (home / "go").touch()
-    assert batch(4).wait() == 0
-    assert done(home) == finished(home) == list(range(4))
+def test_what_killed_kernels_leave_goes_when_the_next_one_starts(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    kernels = tmp_path / f"lab-{os.getuid()}"
+    left = kernels / ".0123abcd-wxyz.tmp"
+    left.mkdir(parents=True)
+    (left / "kernel.json").touch()
+    living = PrivateKernelManager()
+    assert not left.exists()
+    other = PrivateKernelManager()
+    assert Path(living.connection_file).parent.is_dir()
+    assert Path(living.connection_file).parent != Path(other.connection_file).parent
+    for manager in (living, other):
+        asyncio.run(manager.cleanup_resources())
+    assert list(kernels.iterdir()) == []

@@ -13,6 +13,7 @@ from particlelab.lab.results import Results, format_value
     [
         (17.8234, (17.2, 18.4), "nm", "17.8 ± 0.6 nm"),
         (17.8234, (17.69, 17.95), "nm", "17.82 ± 0.13 nm"),  # a leading 1 keeps a second digit
+        (1.9, (1.53, 4.0), "", "1.9 +2.1 −0.4"),  # the short side of a lopsided interval keeps a digit
         (9.97, (9.0, 10.94), "", "10.0 ± 1.0"),
         (1534.0, (1403.0, 1665.0), "nm²", "1530 ± 130 nm²"),
         (1234567, (1234000, 1235134), "", "1234600 ± 600"),

@@ -88,7 +88,11 @@ def test_what_stands_twice_runs_once(home):
         ("{notebook: 10_measure, parameters: {seed: 1}, grid: {seed: [1]}}", "seed stands in parameters and in grid"),
         ("{notebook: 10_measure, parameters: {seed: many}}", "seed = 'many' is not allowed; its default is 1"),
         ("{notebook: 10_measure, parameters: {first: 1}}", "first = 1 is not allowed; its default is True"),
-        ("{notebook: 10_measure, params: {seed: 1}}", "unknown key 'params'; allowed are grid, notebook, parameters"),
+        (
+            "{notebook: 10_measure, params: {seed: 1}}",
+            "unknown key 'params'; allowed are grid, last, notebook, parameters",
+        ),
+        ("{notebook: 10_measure, last: 1}", "10_measure: last must be true or false, got 1"),
         ("{notebook: 10_measure, parameters: [seed]}", "parameters and grid must be like"),
         ("{notebook: 10_measure, parameters: {seed: 1, seed: 2}}", "seed stands twice"),
         ("{parameters: {seed: 1}}", "each entry of notebooks must name its notebook"),
@@ -141,3 +145,27 @@ def test_values_that_a_default_does_not_forbid_are_allowed(home):
 def test_the_command_of_a_single_run_can_be_typed(home):
     sweep = Sweep.single("10_measure", {"method": "two words", "seed": 3})
     assert sweep.command == "particlelab run 10_measure -p 'method=two words' -p seed=3"
+
+
+def test_a_notebook_is_given_by_name_or_by_path(home, tmp_path_factory, monkeypatch):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "90_own.ipynb"
+    elsewhere.write_bytes((home / "notebooks" / "10_measure.ipynb").read_bytes())
+    monkeypatch.chdir(elsewhere.parent)
+    inside = home / "notebooks" / "10_measure.ipynb"
+    for given, path in {"10_measure": inside, str(inside): inside, "90_own.ipynb": elsewhere}.items():
+        (execution,) = Sweep.single(given, {"seed": 2}).executions
+        assert execution.notebook == path
+
+
+@pytest.mark.parametrize("content", ["{", '{"cells": 1}'])
+def test_a_notebook_that_is_none_is_refused(home, content):
+    (home / "notebooks" / "13_damaged.ipynb").write_text(content)
+    with pytest.raises(ValueError, match="13_damaged cannot be read"):
+        Sweep.single("13_damaged", {})
+
+
+def test_a_notebook_whose_parameters_are_no_python_is_refused(home):
+    cell = new_code_cell("seed = = 1", metadata={"tags": ["parameters"]})
+    nbformat.write(new_notebook(cells=[cell]), home / "notebooks" / "13_damaged.ipynb")
+    with pytest.raises(ValueError, match="13_damaged cannot be read: invalid syntax"):
+        Sweep.single("13_damaged", {})

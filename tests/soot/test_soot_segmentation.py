@@ -148,6 +148,7 @@ def test_options_are_checked(method):
         (np.full((50, 60, 4), 130, np.uint8), r"got shape \(50, 60, 4\)"),
         (np.zeros((0, 60)), r"at least 16 x 16 pixels, got \(0, 60\)"),
         (np.zeros((1, 1)), "at least 16 x 16"),
+        (np.broadcast_to(np.uint8(3), (30_000, 30_000)), r"at most 150000000 pixels, got \(30000, 30000\)"),
         (np.where(X > 1, BACKGROUND, np.nan), "800 of its pixels are NaN or infinite"),
         (np.where(X > 0, BACKGROUND, np.inf), "400 of its pixels"),
         (DISCS, "whole or floating-point numbers, got bool"),

@@ -6,6 +6,7 @@ nothing that looks finished.
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import tempfile
@@ -50,6 +51,19 @@ def write_text(path, text):
     draft = path.with_name(f".{path.name}.{os.getpid()}{_SUFFIX}")
     draft.write_text(text, encoding="utf-8")
     return draft.replace(path)
+
+
+def write_json(path, content):
+    """Write a file of JSON like `write_text`; what JSON does not know becomes a text."""
+    return write_text(path, json.dumps(content, indent=1, ensure_ascii=False, default=str))
+
+
+def read_json(path):
+    """Return what a file of JSON holds, or None if it is not there or not whole."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def sync(path):

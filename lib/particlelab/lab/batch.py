@@ -2,20 +2,22 @@
 
 Each execution leaves ``reports/<sweep>/<notebook>-<8 digits>/`` with ``notebook.ipynb`` (executed), ``results.json``
 (written by the notebook), ``index.html`` (its report) and ``status.json``. The folder appears when the execution has
-ended. One that is done is skipped the next time, unless the notebook, its parameters, the code or the data that ship
-have changed.
+ended. One that is done is skipped the next time, unless the notebook, its parameters, the code or the data have
+changed. Those that the sweep calls ``last`` read what the others have left: they run after them, and never are skipped.
 """
 
 import contextlib
 import logging
 import os
 import signal
+import uuid
 from pathlib import Path
 
 import nbformat
 import pandas as pd
 
 from particlelab.lab import folders
+from particlelab.lab.environment import cores
 from particlelab.lab.execution import LOST_WORKERS, done, execute, fail
 from particlelab.lab.fingerprint import fingerprint, fingerprint_of_source
 from particlelab.lab.sweeps import Execution, Sweep, load_sweep
@@ -64,10 +66,11 @@ def run_sweep(sweep, workers=2, scheduler=None, folder=None, timeout_s=None, pro
         {
             "sweep": sweep.name,
             "command": sweep.command,
-            "notebook": execution.notebook.resolve(),
+            "notebook": execution.notebook,
             "parameters": execution.parameters,
             "place": folder / execution.folder_name,
-            "key": fingerprint(_source_key(execution.notebook), execution.parameters, shared),
+            "key": uuid.uuid4().hex if execution.last else _key(execution, shared),
+            "last": execution.last,
         }
         for execution in sweep.executions
     ]
@@ -103,6 +106,11 @@ def _line(name, status):
     return f"failed  {name}  {cell}{error['name']}: {error['message']}"
 
 
+def _key(execution, shared):
+    """Return what tells whether an execution that was done is still the one that is asked for."""
+    return fingerprint(_source_key(execution.notebook), execution.parameters, shared)
+
+
 def _source_key(notebook):
     """Return the fingerprint of a notebook: its cells, and the code of ours that they import."""
     cells = nbformat.read(notebook, as_version=4).cells
@@ -122,13 +130,20 @@ def _code_key(cell):
 
 
 def _state_of_data():
-    """Return what tells whether other data lie there: the chosen folder, names and sizes of the files that ship."""
-    ours = folders.home() / "data"
-    files = [path for path in sorted(ours.rglob("*")) if path.is_file() and folders.cache() not in path.parents]
-    return [
-        os.environ.get("PARTICLELAB_DATA", ""),
-        [(str(path.relative_to(ours)), path.stat().st_size) for path in files],
-    ]
+    """Return what tells whether other data lie there: the files that ship, and those of the user's own folder.
+
+    Git gives its files new times wherever it writes them, so of those that ship only names and sizes count.
+    """
+    given = os.environ.get("PARTICLELAB_DATA")
+    theirs = [(name, info.st_size, info.st_mtime_ns) for name, info in _files(Path(given))] if given else []
+    return [[(name, info.st_size) for name, info in _files(folders.home() / "data")], given, theirs]
+
+
+def _files(folder):
+    """Return the files of a folder, but for cached runs: names and what the disk says of them."""
+    folder = folder.resolve()
+    paths = [path for path in sorted(folder.rglob("*")) if folders.cache() not in path.parents]
+    return [(str(path.relative_to(folder)), path.stat()) for path in paths if path.is_file()]
 
 
 def _run(tasks, workers, scheduler, timeout_s):
@@ -153,7 +168,7 @@ def _run(tasks, workers, scheduler, timeout_s):
         stack.enter_context(dask.config.set(settings))
         if scheduler is None:
             workers = slots = min(workers, len(tasks))
-            limits = dict.fromkeys(_THREAD_LIMITS, str(max((os.cpu_count() or 1) // workers, 1)))
+            limits = dict.fromkeys(_THREAD_LIMITS, str(max(cores() // workers, 1)))
             # Memory is not limited here: the notebooks are processes of their own, which dask does not see.
             options = {"memory_limit": 0, "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
             scheduler = stack.enter_context(LocalCluster(n_workers=workers, threads_per_worker=1, **options))
@@ -161,11 +176,13 @@ def _run(tasks, workers, scheduler, timeout_s):
         client = stack.enter_context(Client(scheduler, set_as_default=False))
         for plugin in plugins:
             client.register_plugin(plugin)
-        waiting, futures = list(reversed(tasks)), {}
+        waiting, futures = sorted(tasks, key=lambda task: task["last"])[::-1], {}
         running = as_completed(loop=client.loop)
         while waiting or futures:
             # One for each worker: dask blames a worker's end on all that it was going to run.
             while waiting and len(futures) < slots:
+                if waiting[-1]["last"] and not all(task["last"] for task in futures.values()):
+                    break
                 task = waiting.pop()
                 future = client.submit(execute, task, limits, timeout_s, pure=False)
                 futures[future] = task

@@ -1,8 +1,11 @@
 """What is in the lab, what was run, and how its numbers stand beside the documents'."""
 
+from typing import Literal
+
 import nbformat
 import numpy as np
 import pandas as pd
+from pydantic import create_model
 
 from particlelab.lab import folders
 from particlelab.lab.notebook_files import first_sentence, title
@@ -15,7 +18,14 @@ from particlelab.parameters import Parameters, parameter
 class Overview(Parameters):
     """Which runs the front door shows."""
 
-    sweep: str = parameter("", "Name of a sweep, such as tour; all runs if empty")
+    sweep: str = parameter("all", "Name of a sweep, such as tour, or all")
+
+
+def overview_of_runs():
+    """Return `Overview` with the sweeps that have run as choices, for a dashboard."""
+    sweeps = sorted({run["sweep"] for run in find_runs(folders.reports())})
+    field = (Literal[tuple(["all", *sweeps])], parameter("all", "Runs of which sweep"))
+    return create_model("OverviewOfRuns", __base__=Overview, sweep=field)
 
 
 def notebooks():
@@ -36,13 +46,13 @@ def notebooks():
     return pd.DataFrame(rows)
 
 
-def numbers(sweep=""):
-    """Return one row a number that was found in finished runs.
+def numbers(sweep="all"):
+    """Return one row a number that was found in finished runs, from the last run that gives it.
 
     Parameters
     ----------
     sweep : str
-        Name of a sweep; all runs if empty.
+        Name of a sweep, or ``"all"``.
 
     Returns
     -------
@@ -51,14 +61,15 @@ def numbers(sweep=""):
         document where both are positive numbers, NaN otherwise.
     """
     rows = []
-    for run in find_runs(folders.reports()):
-        if sweep and run["sweep"] != sweep:
+    for run in sorted(find_runs(folders.reports()), key=lambda run: run["date"]):
+        if sweep not in ("all", run["sweep"]):
             continue
         for metric in run["metrics"]:
             document, here = document_and_here(metric)
             row = {"notebook": run["notebook"], "metric": metric["metric"], "document": document, "here": here}
             rows.append({**row, "source": metric["source"], "sweep": run["sweep"], "ratio": _ratio(metric)})
-    return pd.DataFrame(rows, columns=["notebook", "metric", "document", "here", "source", "sweep", "ratio"])
+    found = pd.DataFrame(rows, columns=["notebook", "metric", "document", "here", "source", "sweep", "ratio"])
+    return found.drop_duplicates(["notebook", "metric"], keep="last", ignore_index=True)
 
 
 def ratios_figure(found):

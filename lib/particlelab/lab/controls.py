@@ -10,7 +10,7 @@ import traitlets
 MOST_STEPS = 1000  # of a slider: more cannot be set with a mouse or a finger
 
 
-def controls(model, *, main=(), groups=None):
+def controls(model, *, main=(), groups=None, names=None):
     """Make the controls of a parameter set.
 
     Parameters
@@ -22,7 +22,11 @@ def controls(model, *, main=(), groups=None):
         set if neither this nor ``groups`` is given.
     groups : dict of str to sequence of str, optional
         Titles and parameters of the groups folded below. What neither names goes into a last
-        group, "More settings".
+        group, "More settings". A group whose parameters all begin with a choice of another one, such as
+        ``otsu_closing_nm``, is shown only while that choice (``otsu``) is made.
+    names : dict of str to str, optional
+        What stands for choices, for words of titles and for the beginnings of parameters' names, such as
+        ``{"kmeans": "k-means", "dp": "Primary diameter"}``.
 
     Returns
     -------
@@ -34,17 +38,18 @@ def controls(model, *, main=(), groups=None):
     ValueError
         If ``main`` or ``groups`` names a parameter that does not exist, or one twice.
     """
-    return Controls(model, main, groups)
+    return Controls(model, main, groups, names)
 
 
 class Controls:
     """The controls of one parameter set; made by `controls`."""
 
-    def __init__(self, model, main=(), groups=None):
+    def __init__(self, model, main=(), groups=None, names=None):
         self.model = model if isinstance(model, type) else type(model)
         start = self.model() if isinstance(model, type) else model
         self._descriptions = {d.name: d for d in self.model.describe()}
-        self._fields = {name: _field(d, getattr(start, name)) for name, d in self._descriptions.items()}
+        self._names = names or {}
+        self._fields = {name: _field(d, getattr(start, name), self._names) for name, d in self._descriptions.items()}
         self._boxes = {name: widgets.VBox([field]) for name, field in self._fields.items()}
         for box in self._boxes.values():
             box.add_class("pl-field")
@@ -87,10 +92,11 @@ class Controls:
         if text:
             box.children = (field, _message(text))
             box.add_class("pl-invalid")
-            self._unfold(box)
+            self._unfold(name)
         elif len(box.children) > 1:
             box.children = (field,)
             box.remove_class("pl-invalid")
+            self._show_groups()
 
     def show_errors(self, error):
         """Write each part of an error below the control whose parameter it begins with.
@@ -119,23 +125,46 @@ class Controls:
             self.show_error(name, "")
 
     def _arranged(self, main, groups):
-        children = [self._boxes[name] for name in main]
-        self._folded = None
-        if groups:
-            self._folded = widgets.Accordion(
-                [widgets.VBox([self._boxes[name] for name in names]) for names in groups.values()],
-                titles=tuple(groups),
-                selected_index=None,
-            )
-            self._folded.add_class("pl-groups")
-            children.append(self._folded)
-        box = widgets.VBox(children)
+        self._groups = {_named(title, self._names): tuple(names) for title, names in groups.items()}
+        self._contents = {t: widgets.VBox([self._boxes[n] for n in names]) for t, names in self._groups.items()}
+        self._folded = widgets.Accordion()
+        self._folded.add_class("pl-groups")
+        for choice in {owner[0] for names in self._groups.values() if (owner := self._owner(names))}:
+            self._fields[choice].observe(lambda change: self._show_groups(), names="value")
+        self._show_groups()
+        box = widgets.VBox([self._boxes[name] for name in main] + [self._folded] * bool(groups))
         box.add_class("pl-controls")
         return box
 
-    def _unfold(self, box):
-        for index, group in enumerate(self._folded.children if self._folded else ()):
-            if box in group.children:
+    def _owner(self, names):
+        """The parameter and its choice that all names of a group begin with, or None."""
+        for d in self._descriptions.values():
+            for choice in d.choices or ():
+                if not d.several and all(name.startswith(f"{choice}_") for name in names):
+                    return d.name, choice
+        return None
+
+    def _show_groups(self):
+        """Show the groups that matter as things stand; what was unfolded stays so."""
+        shown = []
+        for title, names in self._groups.items():
+            owner = self._owner(names)
+            wrong = any(len(self._boxes[name].children) > 1 for name in names)
+            if owner is None or self._fields[owner[0]].value == owner[1] or wrong:
+                shown.append(title)
+        if tuple(shown) == self._folded.titles:
+            return
+        index = self._folded.selected_index
+        unfolded = None if index is None else self._folded.titles[index]
+        self._folded.selected_index = None
+        self._folded.children = [self._contents[title] for title in shown]
+        self._folded.titles = shown
+        self._folded.selected_index = shown.index(unfolded) if unfolded in shown else None
+
+    def _unfold(self, name):
+        self._show_groups()
+        for index, title in enumerate(self._folded.titles):
+            if name in self._groups[title]:
                 self._folded.selected_index = index
 
 
@@ -145,7 +174,7 @@ class Several(widgets.VBox):
     value = traitlets.Tuple()
 
     def __init__(self, choices, value, label, tooltip):
-        self._boxes = {c: widgets.Checkbox(c in value, description=str(c), indent=False) for c in choices}
+        self._boxes = {c: widgets.Checkbox(c in value, description=text, indent=False) for text, c in choices}
         title = widgets.Label(label, tooltip=tooltip)
         super().__init__([title, *self._boxes.values()])
         self.add_class("pl-several")
@@ -165,12 +194,16 @@ class Several(widgets.VBox):
             self.value = tuple(choice for choice, box in self._boxes.items() if box.value)
 
 
-def label(description):
+def label(description, names=None):
     """The name of a parameter in plain words with its unit, such as ``Pixel size (nm)``."""
     words, unit = description.name, description.unit
     written = unit.replace("^", "").replace("/", "_").replace(" ", "_").replace("%", "percent")
     if unit and words.endswith(f"_{written}"):
         words = words[: -len(written) - 1]
+    for beginning in sorted(names or {}, key=len, reverse=True):
+        if f"{words}_".startswith(f"{beginning}_"):
+            words = names[beginning] + words.removeprefix(beginning)
+            break
     words = words.replace("_", " ")
     return words[:1].upper() + words[1:] + (f" ({_printed(unit)})" if unit else "")
 
@@ -199,15 +232,20 @@ def _arrangement(names, main, groups):
     return main, {**groups, "More settings": rest} if rest else groups
 
 
-def _field(d, value):
+def _named(title, names):
+    return re.sub(r"\w+", lambda word: names.get(word[0], word[0]), title)
+
+
+def _field(d, value, names):
     """The widget that suits a parameter; its `value` is read and written by `_read` and `_write`."""
-    common = {"description": label(d), "tooltip": f"{d.text.rstrip('.')}. Allowed: {d.bounds}"}
-    if d.several and d.choices:
-        return Several(d.choices, value or (), label(d), common["tooltip"])
+    common = {"description": label(d, names), "tooltip": f"{d.text.rstrip('.')}. Allowed: {d.bounds}"}
+    choices = [(names.get(str(c), str(c)), c) for c in d.choices or ((True, False) if d.kind is bool else ())]
+    if d.several and choices:
+        return Several(choices, value or (), common["description"], common["tooltip"])
     if d.kind is bool and not d.optional:
         return widgets.Checkbox(value, indent=False, **common)
-    if d.choices or d.kind is bool:
-        choices = [(str(c), c) for c in d.choices or (True, False)] + [("none", None)] * d.optional
+    if choices:
+        choices += [("none", None)] * d.optional
         if len(choices) <= 3 and sum(len(text) + 4 for text, _ in choices) <= 36:
             return widgets.ToggleButtons(options=choices, value=value, **common)
         return widgets.Dropdown(options=choices, value=value, **common)

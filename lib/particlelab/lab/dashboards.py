@@ -3,7 +3,6 @@
 import ipaddress
 import json
 import os
-import re
 import secrets
 import webbrowser
 from pathlib import Path
@@ -19,6 +18,7 @@ from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.treehandler import TornadoVoilaTreeHandler
 
 from particlelab.lab import folders
+from particlelab.lab.notebook_files import first_sentence, title
 
 FRONT = Path(__file__).parent / "front"
 
@@ -170,11 +170,6 @@ def _loopback(ip):
 
 
 def _card(path):
-    """Title and first sentence of a notebook, from its first cell of prose."""
-    cells = nbformat.read(path, as_version=4).cells
-    prose = next((cell.source for cell in cells if cell.cell_type == "markdown"), "")
-    blocks = [block.strip() for block in re.split(r"\n\s*\n|(?<=\n)(?=[^#\n])", prose) if block.strip()]
-    title = next((block.lstrip("# ") for block in blocks if block.startswith("#")), path.stem.replace("_", " "))
-    text = next((block for block in blocks if not block.startswith("#")), "")
-    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)|[*_`$]", lambda m: m[1] or "", " ".join(text.split()))
-    return {"path": path.name, "title": title.splitlines()[0], "sentence": re.split(r"(?<=[.!?])\s", plain)[0]}
+    content = nbformat.read(path, as_version=4)
+    name = title(content) or path.stem.replace("_", " ")
+    return {"path": path.name, "title": name, "sentence": first_sentence(content)}

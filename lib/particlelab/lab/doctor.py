@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from particlelab.lab import folders
+from particlelab.lab.environment import cores
 
 # Packages that carry the lab; the lock holds the rest.
 PACKAGES = (
@@ -48,10 +49,9 @@ def _python():
 
 
 def _room():
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     free = shutil.disk_usage(folders.home()).free / 1e9
     return Finding(
-        "Machine", free > 2, f"{cores} cores, {free:.0f} GB of disk free", "batches and caches want room", needed=True
+        "Machine", free > 2, f"{cores()} cores, {free:.0f} GB of disk free", "batches and caches want room", needed=True
     )
 
 

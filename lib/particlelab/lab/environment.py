@@ -22,13 +22,18 @@ def environment():
     return {"date": datetime.now(UTC).isoformat(timespec="seconds"), **_fixed()}
 
 
+def cores():
+    """Return how many cores of the machine this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @functools.cache
 def _fixed():
     return {
         "python": platform.python_version(),
         "system": platform.platform(terse=True),
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "gpu": _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader"),
         "git": _git(),
         "packages": {name: version for name in _PACKAGES if (version := _version(name))},

@@ -1,7 +1,6 @@
 """One execution of a notebook: run it in a kernel of its own, and keep all that it leaves."""
 
 import contextlib
-import json
 import os
 import re
 import threading
@@ -9,7 +8,7 @@ import time
 
 import nbformat
 
-from particlelab.lab.atomic import claim, settle, sync, write_text
+from particlelab.lab.atomic import claim, read_json, settle, sync, write_json
 from particlelab.lab.environment import environment
 from particlelab.lab.notebook_files import is_added, title
 
@@ -58,11 +57,8 @@ def fail(task, error):
 
 def done(task):
     """Return the status of a task that has been done, else None."""
-    try:
-        status = json.loads((task["place"] / _STATUS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return status if status["status"] == "done" and status["key"] == task["key"] else None
+    status = read_json(task["place"] / _STATUS)
+    return status if status and status["status"] == "done" and status["key"] == task["key"] else None
 
 
 def _run_notebook(task, output, timeout_s):
@@ -127,21 +123,17 @@ def _keep(workplace, task, status):
     """Put the folder of an execution, with its status and its report, into its place."""
     draft = workplace / "run"
     draft.mkdir(exist_ok=True)
-    _write_status(draft, status)
+    write_json(draft / _STATUS, status)
     if (draft / _NOTEBOOK).is_file():
         from particlelab.lab.report import write_report
 
         try:
             write_report(draft / _NOTEBOOK, draft / "index.html")
         except Exception as problem:  # the numbers are worth keeping without it
-            _write_status(draft, {**status, "report_error": f"{type(problem).__name__}: {problem}"})
+            write_json(draft / _STATUS, {**status, "report_error": f"{type(problem).__name__}: {problem}"})
     for path in draft.iterdir():
         sync(path)
     settle(draft, task["place"])
-
-
-def _write_status(folder, status):
-    write_text(folder / _STATUS, json.dumps(status, indent=1, ensure_ascii=False, default=str))
 
 
 @contextlib.contextmanager

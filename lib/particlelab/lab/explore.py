@@ -25,9 +25,10 @@ from particlelab.lab.worker import Stopped, Worker
 from particlelab.parameters import ParameterError
 
 PROGRESS_EVERY_S = 0.1
+OPENING = "This opens as soon as what was begun before is done."  # the kernel does one thing after another
 
 
-def explore(parameters, compute, draw, *, title="", about="", main=(), groups=None, upload=None, live=True):
+def explore(parameters, compute, draw, *, title="", about="", main=(), groups=None, names=None, upload=None, live=True):
     """Make a live dashboard.
 
     Parameters
@@ -43,8 +44,8 @@ def explore(parameters, compute, draw, *, title="", about="", main=(), groups=No
         ``draw(result)`` gives a `Drawing`, a plotly figure or a list of figures.
     title, about : str
         Heading and one sentence.
-    main, groups
-        Which controls stand on top and how the others are grouped; see `controls`.
+    main, groups, names
+        Which controls stand on top, how the others are grouped, and what they are called; see `controls`.
     upload : Upload, optional
     live : bool
         Compute after every change; otherwise when a button "Compute" is pressed.
@@ -53,7 +54,7 @@ def explore(parameters, compute, draw, *, title="", about="", main=(), groups=No
     -------
     Dashboard
     """
-    return Explorer(parameters, compute, draw, title, about, main, groups, upload, live)
+    return Explorer(parameters, compute, draw, title, about, main, groups, names, upload, live)
 
 
 def tabs(children, *, title="", about=""):
@@ -106,8 +107,8 @@ class Explorer(Dashboard):
     worker : Worker
     """
 
-    def __init__(self, parameters, compute, draw, title="", about="", main=(), groups=None, upload=None, live=True):
-        self.controls = controls(parameters, main=main, groups=groups)
+    def __init__(self, parameters, compute, draw, title, about, main, groups, names, upload, live):
+        self.controls = controls(parameters, main=main, groups=groups, names=names)
         self.upload = upload
         self.worker = Worker()
         self._screen = Screen(title, self.stop)
@@ -252,7 +253,8 @@ class Tabs(Dashboard):
 
     def __init__(self, children, title="", about=""):
         self.children = list(children.values())
-        self._boxes = [widgets.VBox() for _ in children]
+        self._boxes = [widgets.VBox([html(OPENING, "pl-opening")]) for _ in children]
+        self._opened = set()
         self._tab = widgets.Tab(self._boxes, titles=tuple(children), selected_index=0)
         self._tab.observe(lambda change: self._open(change.new), names="selected_index")
         self.widget = _page(title, about, self._tab)
@@ -270,7 +272,8 @@ class Tabs(Dashboard):
     def _open(self, index):
         if index is None:
             return
-        if not self._boxes[index].children:
+        if index not in self._opened:
+            self._opened.add(index)
             child = self.children[index]
             self.children[index] = child = child() if callable(child) else child
             self._boxes[index].children = [_widget(child)]

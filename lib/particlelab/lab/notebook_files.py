@@ -26,8 +26,8 @@ def title(content):
 def first_sentence(content):
     """Return the first sentence of a notebook's prose, without its markup, or an empty text."""
     prose = next((cell.source for cell in content.cells if cell.cell_type == "markdown"), "")
-    paragraphs = [text for text in re.split(r"\n\s*\n", prose) if text.strip() and not text.lstrip().startswith("#")]
-    text = " ".join("".join(paragraphs[:1]).split())
+    without_headings = re.sub(r"^#.*$", "", prose, flags=re.MULTILINE).strip()
+    text = " ".join(re.split(r"\n\s*\n", without_headings)[0].split())
     plain = re.sub(r"\[([^\]]*)\]\([^)]*\)|[*_`$]", lambda found: found[1] or "", text)
     return re.split(r"(?<=[.!?:])\s", plain)[0]
 

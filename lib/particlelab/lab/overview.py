@@ -1,7 +1,6 @@
 """All runs at a glance: the page ``reports/index.html`` and the table ``reports/scoreboard.md``."""
 
 import itertools
-import json
 import statistics
 from functools import cache
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import nbformat
 
 from particlelab.lab import folders
-from particlelab.lab.atomic import write_text
+from particlelab.lab.atomic import read_json, write_text
 from particlelab.lab.notebook_files import title
 from particlelab.lab.results import document_and_here, format_value
 
@@ -128,14 +127,6 @@ def machine(environment):
         return ""
     cores = "1 core" if environment["cores"] == 1 else f"{environment['cores']} cores"
     return ", ".join(text for text in (environment["processor"], cores, environment["gpu"]) if text)
-
-
-def read_json(path):
-    """Return what a file of JSON holds, or None if it is not there or not whole."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
 
 
 @cache

@@ -1,6 +1,5 @@
 """What a notebook found: each number beside the document's, with its interval."""
 
-import json
 import math
 import numbers
 import os
@@ -11,7 +10,7 @@ import pandas as pd
 from pydantic import BaseModel
 
 from particlelab.lab import folders
-from particlelab.lab.atomic import write_text
+from particlelab.lab.atomic import write_json
 from particlelab.lab.environment import environment
 
 
@@ -79,8 +78,7 @@ class Results:
             "environment": made_with,
             "metrics": list(self._metrics.values()),
         }
-        text = json.dumps(content, indent=1, ensure_ascii=False, default=str)
-        return write_text(Path(folder) / "results.json", text)
+        return write_json(Path(folder) / "results.json", content)
 
 
 def format_value(value, interval=None, unit=""):
@@ -110,10 +108,12 @@ def format_value(value, interval=None, unit=""):
         text = _number(value, decimals)
         return (text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text) + unit
     below, above = value - low, high - value
-    larger = max(below, above)
+    smaller, larger = sorted((below, above))
     decimals = 1 - _magnitude(larger)
     if larger * 10**decimals < 2:  # 0.13 rather than 0.1
         decimals += 1
+    if 0 < smaller * 10**decimals < 0.5:  # -0.4 rather than -0
+        decimals = 1 - _magnitude(smaller)
     here, down, up = _number(value, decimals), _number(below, decimals), _number(above, decimals)
     if min(below, above) < 0:
         return f"{here} ({_number(low, decimals)} to {_number(high, decimals)}){unit}"

@@ -18,17 +18,29 @@ class Drawing:
     Attributes
     ----------
     figures : plotly figure or sequence of them
-    table : DataFrame, optional
+    table : DataFrame or dict of str to DataFrame, optional
+        One table, or several with their titles.
     message : str
         One line above the figures: what came out, in words.
     downloads : dict of str to (bytes, str, DataFrame or callable)
         Files by name; a function without arguments is called when somebody downloads the file.
+        Tables and figures are offered in any case.
+    meanings : dict of str to str
+        What columns of the tables mean.
     """
 
     figures: object = ()
-    table: pd.DataFrame | None = None
+    table: pd.DataFrame | dict | None = None
     message: str = ""
     downloads: dict = field(default_factory=dict)
+    meanings: dict = field(default_factory=dict)
+
+    @property
+    def tables(self):
+        """The tables by title; a single one has none."""
+        if self.table is None:
+            return {}
+        return self.table if isinstance(self.table, dict) else {"": self.table}
 
     def __post_init__(self):
         single = hasattr(self.figures, "to_plotly_json")
@@ -82,8 +94,11 @@ class Screen:
         self.drawing = drawing
         self._message.value = escape(drawing.message)
         self._show_figures(drawing.figures)
-        self._table.value = html_table(drawing.table) if drawing.table is not None else ""
-        files = {"table.csv": drawing.table} if drawing.table is not None else {}
+        self._table.value = "".join(
+            f"<h4>{escape(title)}</h4>" * bool(title) + html_table(table, title or "Table", drawing.meanings)
+            for title, table in drawing.tables.items()
+        )
+        files = {f"{file_name(title or 'table')}.csv": table for title, table in drawing.tables.items()}
         files |= drawing.downloads
         if drawing.figures:
             files["figures.html"] = lambda: page(drawing.figures, self._title or "Figures")
@@ -94,8 +109,9 @@ class Screen:
         outputs += [widgets.Output() for _ in range(len(figures) - len(outputs))]
         for number, (output, figure) in enumerate(zip(outputs, figures, strict=True), start=1):
             data = bundle(figure, f"{file_name(self._title)}_{number}")
-            height = next(iter(data.values()))["layout"]["height"]
-            output.layout.height = f"{height}px"  # so that the page does not jump while it is drawn anew
+            layout = next(iter(data.values()))["layout"]
+            # of the box, which the figure fills: it is there while it is drawn anew, and not too tall for a phone
+            output.layout.height = f"min({layout.pop('height')}px, 105cqw)"
             output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
         self._figures.children = outputs
 

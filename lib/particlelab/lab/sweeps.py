@@ -7,6 +7,8 @@
       - notebook: 50_soot_measure_tem_images
         parameters: {method: otsu}                        # fixed
         grid: {seed: [1, 2, 3], pixel_size_nm: [0.5, 1]}  # every combination
+      - notebook: 00_overview
+        last: true                                        # after all others, and again every time: it reads their runs
 
 A notebook declares its parameters in its cell with the tag ``parameters``, and may name the `Parameters` classes that
 check them in its metadata: ``{"particlelab": {"parameters": "particlelab.soot:Imaging"}}``, or a list of such names.
@@ -34,6 +36,7 @@ class Execution:
 
     notebook: Path
     parameters: dict
+    last: bool = False  # runs after all others, every time
 
     @property
     def folder_name(self):
@@ -59,13 +62,13 @@ class Sweep:
         Parameters
         ----------
         notebook : str
-            Its name, such as ``"50_soot_measure_tem_images"``.
+            Its name, such as ``"50_soot_measure_tem_images"``, or its path.
         parameters : dict
             Those that differ from the notebook's own.
         """
         given = "".join(f" -p {shlex.quote(f'{name}={value}')}" for name, value in parameters.items())
         content = {"name": "single", "notebooks": [{"notebook": notebook, "parameters": parameters}]}
-        return cls.from_dict(content, f"particlelab run {notebook}{given}")
+        return cls.from_dict(content, f"particlelab run {shlex.quote(notebook)}{given}")
 
     @classmethod
     def from_dict(cls, content, command=""):
@@ -117,9 +120,39 @@ def load_sweep(path):
     path = Path(path)
     shown = path.resolve().relative_to(folders.home()) if path.resolve().is_relative_to(folders.home()) else path
     try:
-        return Sweep.from_dict(yaml.load(path.read_text(encoding="utf-8"), _Loader), f"particlelab batch {shown}")
-    except (ValueError, yaml.YAMLError) as error:
+        return Sweep.from_dict(read_yaml(path.read_text(encoding="utf-8")), f"particlelab batch {shown}")
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def read_yaml(text):
+    """Return what a text of YAML says, such as a sweep file or the value of a parameter.
+
+    Raises
+    ------
+    ValueError
+        If it is not YAML, or if a key stands twice.
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None
+
+
+def find_notebook(given):
+    """Return the file of a notebook that is given by its name in the lab or by its path.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    name = str(given).removesuffix(".ipynb")
+    for path in (folders.notebooks() / f"{name}.ipynb", Path(given)):
+        if path.is_file() and path.suffix == ".ipynb":
+            return path.resolve()
+    known = sorted(other.stem for other in folders.notebooks().glob("*.ipynb"))
+    raise ValueError(f"there is no notebook {name!r} in {folders.notebooks()}{_suggest(name, known)}")
 
 
 class _Loader(yaml.SafeLoader):
@@ -143,14 +176,16 @@ def _expand(entry, problems):
     if not isinstance(entry, dict) or not isinstance(entry.get("notebook"), str):
         problems.append(f"each entry of notebooks must name its notebook, got {entry!r}")
         return []
-    name = entry["notebook"].removesuffix(".ipynb")
-    _check_keys(entry, {"notebook", "parameters", "grid"}, name, problems)
-    path = folders.notebooks() / f"{name}.ipynb"
-    if not path.is_file():
-        known = sorted(other.stem for other in folders.notebooks().glob("*.ipynb"))
-        problems.append(f"there is no notebook {name!r} in {folders.notebooks()}{_suggest(name, known)}")
+    try:
+        path, content, declared = _read(entry["notebook"])
+    except ValueError as error:
+        problems.append(str(error))
         return []
-    fixed, grid = entry.get("parameters") or {}, entry.get("grid") or {}
+    name = path.stem
+    _check_keys(entry, {"notebook", "parameters", "grid", "last"}, name, problems)
+    fixed, grid, last = entry.get("parameters") or {}, entry.get("grid") or {}, entry.get("last", False)
+    if not isinstance(last, bool):
+        problems.append(f"{name}: last must be true or false, got {last!r}")
     if not isinstance(fixed, dict) or not isinstance(grid, dict):
         problems.append(f"{name}: parameters and grid must be like {{name: value}} and {{name: [value, value]}}")
         return []
@@ -159,8 +194,6 @@ def _expand(entry, problems):
             problems.append(f"{name}: grid: {parameter} must be a list of values, got {grid[parameter]!r}")
         if parameter in fixed:
             problems.append(f"{name}: {parameter} stands in parameters and in grid")
-    content = nbformat.read(path, as_version=4)
-    declared = declared_parameters(content)
     unknown = [str(parameter) for parameter in [*fixed, *grid] if parameter not in declared]
     for parameter in unknown:
         problems.append(f"{name} has no parameter {parameter!r}{_suggest(parameter, list(declared))}")
@@ -169,7 +202,7 @@ def _expand(entry, problems):
     sets = [{**fixed, **dict(zip(grid, values, strict=True))} for values in itertools.product(*grid.values())]
     for values in sets:
         problems += [f"{name}: {problem}" for problem in _check_values(content, declared, values)]
-    return [Execution(path, values) for values in sets]
+    return [Execution(path, values, last) for values in sets]
 
 
 def parameter_classes(content):
@@ -189,6 +222,16 @@ def parameter_classes(content):
         except (ImportError, AttributeError):
             raise ValueError(f"its metadata names the parameter set {kind!r}, which does not exist") from None
     return found
+
+
+def _read(given):
+    """Return the path of a notebook, its content and the parameters that it declares."""
+    path = find_notebook(given)
+    try:
+        content = nbformat.read(path, as_version=4)
+        return path, content, declared_parameters(content)
+    except Exception as error:  # whatever the reader stumbles over
+        raise ValueError(f"{path.stem} cannot be read: {error}") from None
 
 
 def _check_values(content, declared, values):

@@ -59,12 +59,10 @@ def template():
 
 def use_theme():
     """Give the lab's look to all figures that are made from now on, also to those outside a dashboard."""
-    import plotly.io as pio
+    import plotly.io as pio  # its renderers are left alone: they take two seconds to import
 
     template()
     pio.templates.default = "particlelab"
-    for name in ("plotly_mimetype", "notebook"):
-        pio.renderers[name].config = CONFIG
 
 
 def bundle(figure, name="figure"):

@@ -23,7 +23,7 @@ class Survey(Parameters):
         ("hough", "edm_sbs", "pcm", "edm_ws"), "How primary particles are sized"
     )
     images: Literal["real", "simulated"] = parameter("real", "Real micrographs where there are any, or simulated ones")
-    simulated_images: int = parameter(12, "Micrographs to simulate", low=1, high=10_000)
+    simulated_images: int = parameter(6, "Micrographs to simulate", low=1, high=10_000)
     pixel_size_nm: float = parameter(0.536, "Edge of a pixel, for files that do not say", unit="nm", above=0, high=1000)
     minimum_pixels: int = parameter(
         1000, "Smaller aggregates are left out of the tables", unit="px", low=0, high=10_000_000

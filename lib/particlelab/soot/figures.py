@@ -42,7 +42,31 @@ NAMES = {
     "edm_ws": "EDM-WS",
     "network": "Network",
 }
-_LARGEST_SIDE = 1100  # pixels of a displayed image: sharp on a screen, small in a file
+MEANINGS = {  # of the columns of tables
+    "label": "Number of the aggregate, as in the picture",
+    "n_pixels": "Pixels of its shadow",
+    "area_nm2": "Area of its shadow",
+    "da_nm": "Projected-area equivalent diameter: that of the disk with the same area",
+    "rg_nm": "Radius of gyration",
+    "perimeter_nm": "Length of its outline, holes included",
+    "length_nm": "The longer edge of the upright box around it",
+    "width_nm": "The shorter edge of that box",
+    "aspect_ratio": "Length over width",
+    "circularity": "4π area / perimeter²: 1 is a disk",
+    "mean_optical_depth": "Mean of ln(background / grey level): how dark it is",
+    "centroid_x_nm": "Its centre, from the left edge of the picture",
+    "centroid_y_nm": "Its centre, from the upper edge of the picture",
+    "touches_border": "The frame cuts it, so that its size is not known",
+    "dp_nm": "Primary particle diameter, by the sizing method chosen",
+    "gsd": "Geometric standard deviation of its primary diameters; – if the method gives none",
+    "n_primaries": "Number of its primary particles",
+    "dp_mean_nm": "Arithmetic mean of its primary diameters",
+    "fractal_dimension": "Df of the fractal law",
+    "prefactor": "kf of the fractal law",
+}
+# Ticks at 1, 2 and 5 times powers of ten, all written out
+_LOG = {"type": "log", "dtick": "D2", "minorloglabels": "complete"}
+_LARGEST_SIDE = 1400  # pixels of a displayed image: sharp on a screen, small in a file
 
 
 def micrograph(image, pixel_size_nm, mask=None, aggregates=None, circles=None, title=""):
@@ -76,15 +100,21 @@ def micrograph(image, pixel_size_nm, mask=None, aggregates=None, circles=None, t
         figure.add_trace(_lines([o[:, ::-1] for o in outlines], COLOURS["cnn"], "Outline"))
     if aggregates is not None and len(aggregates):
         x, y, d = (aggregates[c].to_numpy() for c in ("centroid_x_nm", "centroid_y_nm", "da_nm"))
-        figure.add_trace(_lines(_rings(x, y, d), COLOURS["kmeans"], "Equivalent circle"))
-        text = [
-            f"aggregate {row.label}<br>da {row.da_nm:.0f} nm<br>Rg {row.rg_nm:.0f} nm"
-            for row in aggregates.itertuples()
-        ]
-        points = go.Scatter(
-            x=x, y=y, mode="markers", hovertext=text, hoverinfo="text", marker={"color": COLOURS["kmeans"]}
+        figure.add_trace(_lines(_rings(x, y, d), COLOURS["kmeans"], "Circle of equal area"))
+        numbers = go.Scatter(
+            x=x,
+            y=y - d / 2,
+            mode="text",
+            text=aggregates.label,
+            textposition="top center",
+            textfont={"color": COLOURS["kmeans"], "weight": "bold"},
+            hovertext=[
+                f"d<sub>a</sub> {a.da_nm:.0f} nm<br>R<sub>g</sub> {a.rg_nm:.0f} nm" for a in aggregates.itertuples()
+            ],
+            hoverinfo="text",
+            showlegend=False,
         )
-        figure.add_trace(points.update(name="Aggregate", showlegend=False))
+        figure.add_trace(numbers)
     if circles is not None and len(circles):
         rings = _rings(*(circles[c].to_numpy() for c in ("x_nm", "y_nm", "diameter_nm")))
         figure.add_trace(_lines(rings, COLOURS["otsu"], "Primary particle"))
@@ -92,7 +122,8 @@ def micrograph(image, pixel_size_nm, mask=None, aggregates=None, circles=None, t
     plain = {"constrain": "domain", "showgrid": False, "zeroline": False}
     figure.update_xaxes(title="x / nm", range=[-pixel_size_nm / 2, right], **plain)
     figure.update_yaxes(title="y / nm", range=[bottom, -pixel_size_nm / 2], **plain)
-    return figure.update_layout(title=title, height=640, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"})
+    top = 76 if title else 40  # a line for the title, one for the legend
+    return figure.update_layout(title=title, height=720, margin={"t": top, "r": 8}, legend={"x": 0, "xanchor": "left"})
 
 
 def aggregate_3d(centres_nm, radii_nm, title=""):
@@ -113,18 +144,26 @@ def aggregate_3d(centres_nm, radii_nm, title=""):
     turn = np.pi * (1 + 5**0.5) * np.arange(points)  # golden angle: points spread evenly
     unit = np.c_[np.cos(turn) * np.sin(polar), np.sin(turn) * np.sin(polar), np.cos(polar)]
     faces = ConvexHull(unit).simplices
+    a, b, c = (unit[corner] for corner in faces.T)
+    inward = np.einsum("ij,ij->i", np.cross(b - a, c - a), a) < 0
+    faces[inward] = faces[inward, ::-1]  # all corners in one sense, by which the light knows the outside
     vertices = (np.asarray(centres_nm)[:, None] + np.asarray(radii_nm)[:, None, None] * unit).reshape(-1, 3)
     faces = (np.arange(len(radii_nm))[:, None, None] * points + faces).reshape(-1, 3)
     mesh = go.Mesh3d(
         **dict(zip("xyz", vertices.T, strict=True)),
         **dict(zip("ijk", faces.T, strict=True)),
-        color="#8d99a6",
-        flatshading=False,
-        lighting={"ambient": 0.45, "diffuse": 0.75, "specular": 0.15, "roughness": 0.7},
+        color="#7f8c99",
+        lighting={"ambient": 0.45, "diffuse": 0.8, "specular": 0.2, "roughness": 0.6},
+        lightposition={"x": 1000, "y": -1000, "z": 2000},
         hoverinfo="skip",
     )
-    axes = {f"{axis}axis": {"title": f"{axis} / nm"} for axis in "xyz"}
-    return go.Figure(mesh).update_layout(title=title, scene={"aspectmode": "data", **axes}, height=560)
+    axes = {f"{axis}axis": {"title": f"{axis} / nm", "nticks": 5, "tickfont": {"size": 12}} for axis in "xyz"}
+    camera = {"projection": {"type": "orthographic"}, "eye": {"x": 1.1, "y": 1.1, "z": 0.7}}
+    scene = {"aspectmode": "data", "camera": camera, "dragmode": "orbit", **axes}
+    top = 40 if title else 0
+    return go.Figure(mesh).update_layout(
+        title=title, scene=scene, height=560, margin={"l": 0, "r": 0, "b": 0, "t": top}
+    )
 
 
 def fractal_law(primaries, rg_over_rp, fractal_dimension, prefactor):
@@ -145,8 +184,8 @@ def fractal_law(primaries, rg_over_rp, fractal_dimension, prefactor):
     figure = go.Figure(go.Scatter(x=grid, y=prefactor * grid**fractal_dimension, mode="lines", name=law, line=line))
     marker = {"color": COLOURS["cnn"], "size": 9}
     figure.add_trace(go.Scatter(x=rg_over_rp, y=primaries, mode="markers", name="Simulated", marker=marker))
-    figure.update_xaxes(type="log", title="R<sub>g</sub> / r<sub>p</sub>")
-    figure.update_yaxes(type="log", title="Primary particles N")
+    figure.update_xaxes(**_LOG, title="R<sub>g</sub> / r<sub>p</sub>")
+    figure.update_yaxes(**_LOG, title="Primary particles N")
     return figure.update_layout(height=420)
 
 
@@ -176,7 +215,7 @@ def size_distributions(diameters_nm, quantity="Projected-area equivalent diamete
             name = f"{NAMES.get(method, method)} ({len(d)})"
             line = {"color": COLOURS.get(method), "dash": dash}
             figure.add_trace(go.Scatter(x=grid, y=log_density(d, grid), mode="lines", name=name, line=line))
-    figure.update_xaxes(type="log", title=f"{quantity} / nm")
+    figure.update_xaxes(**_LOG, title=f"{quantity} / nm")
     figure.update_yaxes(title="Density per ln d", rangemode="tozero")
     return figure.update_layout(height=420)
 
@@ -309,9 +348,9 @@ def power_laws(da_nm, dp_nm, fits, title=""):
     line = {"color": "#999999", "width": 3}
     figure.add_trace(go.Scatter(x=grid, y=UNIVERSAL_RELATION(grid), mode="lines", name=name, line=line))
     figure.update_xaxes(
-        type="log", title="Projected-area equivalent diameter d<sub>a</sub> / nm", range=np.log10([low, high])
+        **_LOG, title="Projected-area equivalent diameter d<sub>a</sub> / nm", range=np.log10([low, high])
     )
-    figure.update_yaxes(type="log", title="Primary particle diameter d<sub>p</sub> / nm", range=np.log10([5, 120]))
+    figure.update_yaxes(**_LOG, title="Primary particle diameter d<sub>p</sub> / nm", range=np.log10([5, 120]))
     return figure.update_layout(title=title, height=520)
 
 
@@ -337,9 +376,35 @@ def recovery(true_nm, measured_nm, title=""):
     if len(true):
         ends = [true.min() * 0.9, true.max() * 1.1]
         figure.add_trace(go.Scatter(x=ends, y=ends, mode="lines", line={"color": "#999999"}, name="Truth"))
-    figure.update_xaxes(type="log", title="True primary diameter / nm")
-    figure.update_yaxes(type="log", title="Measured primary diameter / nm")
+    figure.update_xaxes(**_LOG, title="True primary diameter / nm")
+    figure.update_yaxes(**_LOG, title="Measured primary diameter / nm")
     return figure.update_layout(title=title, height=460)
+
+
+def calibration_bias(scores, diameter="calibrated"):
+    """Draw the bias of each sizing method, by true diameter and by number of primaries, with its standard error.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        From `score_calibration`.
+    diameter : {"calibrated", "raw"}
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    part = scores[scores.diameter == diameter]
+    groups = list(dict.fromkeys(part.group))
+    figure = go.Figure().add_hline(y=0, line_color="#999999")
+    for number, (method, rows) in enumerate(part.groupby("method", sort=False)):
+        x = [groups.index(group) + 0.12 * (number - 1.5) for group in rows.group]
+        error = {"type": "data", "array": 100 * rows.bias_error}
+        look = {"name": NAMES.get(method, method), "marker": {"color": COLOURS.get(method), "size": 9}}
+        figure.add_trace(go.Scatter(x=x, y=100 * rows.bias, error_y=error, mode="markers", **look))
+    figure.update_xaxes(tickvals=list(range(len(groups))), ticktext=groups)
+    figure.update_yaxes(title="Measured less true diameter / %")
+    return figure.update_layout(title=f"Bias, {diameter}", height=420)
 
 
 def _picture(image, step):

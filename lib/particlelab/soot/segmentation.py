@@ -13,6 +13,7 @@ from particlelab.soot.aggregates import check_pixel_size
 from particlelab.soot.filters import background_surface, bilateral, close_disc, local_entropy, open_disc, two_clusters
 
 SMALLEST_EDGE = 16  # pixels; a smaller image holds no background to measure
+MOST_PIXELS = 150_000_000  # as many as `read_image` reads; more would not fit into the memory of a laptop
 
 
 class SegmentationFailure(ValueError):
@@ -355,6 +356,8 @@ def _grey(image):
         raise ValueError(f"the image must be grey, of shape (H, W), got shape {image.shape}; convert colours first")
     if min(image.shape) < SMALLEST_EDGE:
         raise ValueError(f"the image must have at least {SMALLEST_EDGE} x {SMALLEST_EDGE} pixels, got {image.shape}")
+    if image.size > MOST_PIXELS:
+        raise ValueError(f"the image must have at most {MOST_PIXELS} pixels, got {image.shape}; cut it into parts")
     if image.dtype.kind not in "iuf":
         raise ValueError(f"the image must hold whole or floating-point numbers, got {image.dtype}")
     low, high = image.min(), image.max()

@@ -42,6 +42,15 @@ function improve(root) {
       }
     });
   }
+  // What a parameter means stands below it too: a phone shows no tool tips
+  for (const field of root.querySelectorAll(".pl-field:not(:has(> .pl-hint))")) {
+    const text = field.querySelector("[title*='. Allowed: ']")?.title.split(". Allowed: ")[0];
+    if (!text) continue;
+    const hint = document.createElement("div");
+    hint.className = "pl-hint";
+    hint.textContent = text;
+    field.append(hint);
+  }
   for (const line of root.querySelectorAll(".pl-status-line:not([role])")) {
     line.setAttribute("role", "status");
     line.setAttribute("aria-live", "polite");

@@ -1,5 +1,6 @@
 // The field of uploads.py: sends a chosen or dropped file to the kernel in pieces.
 const PIECE = 2 * 1024 * 1024;
+const ALSO = { jpg: "jpeg", tif: "tiff" }; // one name is enough to read
 
 function render({ model, el }) {
   const kinds = model.get("kinds");
@@ -18,7 +19,7 @@ function render({ model, el }) {
   );
   el.querySelector(".pl-upload-text").textContent = model.get("text");
   el.querySelector(".pl-upload-hint").textContent =
-    `${kinds.map((k) => k.toUpperCase()).join(", ")}; at most ${most / 1e6} MB. Stays in this session.`;
+    `${kinds.filter((k) => !(ALSO[k] && kinds.includes(ALSO[k]))).map((k) => k.toUpperCase()).join(", ")}; at most ${most / 1e6} MB. Stays in this session.`;
   input.accept = kinds.map((k) => "." + k).join(",");
 
   let file = null;
