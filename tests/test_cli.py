@@ -1,6 +1,5 @@
 """The command line: its help, what it refuses, and what its exit status says."""
 
-import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -142,7 +141,7 @@ def test_report_writes_the_index_and_the_scoreboard(call, home):
     status, text, _ = call("report")
     assert status == 0
     assert text == f"Report: {home}/reports/index.html\nScoreboard: {home}/reports/scoreboard.md\n"
-    assert sorted(os.listdir(home / "reports")) == ["index.html", "scoreboard.md"]
+    assert {path.name for path in (home / "reports").iterdir()} == {"index.html", "scoreboard.md"}
 
 
 def test_serve_passes_on_what_it_is_told(call, home, monkeypatch):

@@ -87,6 +87,8 @@ def test_figures_are_drawn_from_one_copy_of_plotly(page):
     figures = [json.loads(place.find("script").string) for place in page.select("div.figure")]
     assert [figure["data"][0]["type"] for figure in figures] == ["scatter", "bar"]
     assert figures[0]["layout"]["title"]["text"] == "</script> first"
+    for figure in figures:  # no button that sends data away
+        assert (figure["config"]["showSendToCloud"], figure["config"]["plotlyServerURL"]) == (False, "")
     assert page.select_one("div.figure")["style"] == "height: 320px"
     scripts = [script.string for script in page.find_all("script") if not script.get("type")]
     assert sum(len(script) > 1_000_000 for script in scripts) == 1

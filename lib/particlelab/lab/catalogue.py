@@ -24,7 +24,7 @@ class Overview(Parameters):
 def overview_of_runs():
     """Return `Overview` with the sweeps that have run as choices, for a dashboard."""
     sweeps = sorted({run["sweep"] for run in find_runs(folders.reports())})
-    field = (Literal[tuple(["all", *sweeps])], parameter("all", "Runs of which sweep"))
+    field = (Literal[("all", *sweeps)], parameter("all", "Runs of which sweep"))
     return create_model("OverviewOfRuns", __base__=Overview, sweep=field)
 
 

@@ -16,6 +16,7 @@ from particlelab.lab import folders
 from particlelab.lab.atomic import read_json, write_text
 from particlelab.lab.notebook_files import declared_parameters, given_parameters, is_added, title
 from particlelab.lab.overview import POLICY, TEMPLATES, made_with, write_index, write_scoreboard
+from particlelab.lab.theme import CONFIG
 
 __all__ = ["write_index", "write_report", "write_scoreboard"]
 
@@ -105,6 +106,7 @@ def _prepare(output):
     figure = data.pop(_PLOTLY, None)
     if figure is not None:
         height = figure.get("layout", {}).get("height") or 450
+        figure["config"] = {**figure.get("config", {}), **CONFIG}
         text = json.dumps(figure).replace("</", "<\\/")
         data["text/html"] = (
             f'<div class="figure" style="height: {height:g}px"><script type="application/json">{text}</script></div>'

@@ -10,6 +10,8 @@ from particlelab.lab.downloads import Download
 from particlelab.lab.tables import html_table
 from particlelab.lab.theme import box, bundle, file_name, html, page
 
+PICTURES = ("image", "mesh3d")  # traces with one scale for all axes: on a phone they leave their height unused
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -109,9 +111,11 @@ class Screen:
         outputs += [widgets.Output() for _ in range(len(figures) - len(outputs))]
         for number, (output, figure) in enumerate(zip(outputs, figures, strict=True), start=1):
             data = bundle(figure, f"{file_name(self._title)}_{number}")
-            layout = next(iter(data.values()))["layout"]
-            # of the box, which the figure fills: it is there while it is drawn anew, and not too tall for a phone
-            output.layout.height = f"min({layout.pop('height')}px, 105cqw)"
+            shown = next(iter(data.values()))
+            height = f"{shown['layout'].pop('height')}px"
+            fixed = any(trace.get("type") in PICTURES for trace in shown["data"])
+            # of the box, which the figure fills: so the page does not jump while it is drawn anew
+            output.layout.height = f"min({height}, 105cqw)" if fixed else height
             output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
         self._figures.children = outputs
 

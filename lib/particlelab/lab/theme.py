@@ -14,7 +14,8 @@ FRONT = Path(__file__).parent / "front"
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D31", "#000000")
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 HEIGHT = 480  # of a figure that sets none, in pixels
-CONFIG = {"displaylogo": False, "showSendToCloud": False, "plotlyServerURL": ""}  # no button that sends data away
+# the width of their place, and no button that sends data away
+CONFIG = {"responsive": True, "displaylogo": False, "showSendToCloud": False, "plotlyServerURL": ""}
 
 
 class Look(anywidget.AnyWidget):
@@ -83,7 +84,7 @@ def bundle(figure, name="figure"):
     layout = dict(shown["layout"], template=template().to_plotly_json())
     layout.setdefault("height", HEIGHT)
     camera = {"format": "png", "filename": name, "scale": 2}
-    config = {**CONFIG, "responsive": True, "toImageButtonOptions": camera}
+    config = {**CONFIG, "toImageButtonOptions": camera}
     return {"application/vnd.plotly.v1+json": {"data": shown["data"], "layout": layout, "config": config}}
 
 
@@ -96,9 +97,8 @@ def styled(figure):
 
 def page(figures, title):
     """Return figures as one HTML page that opens without internet."""
-    config = {**CONFIG, "responsive": True}
     parts = [
-        styled(figure).to_html(full_html=False, include_plotlyjs=number == 0, include_mathjax=False, config=config)
+        styled(figure).to_html(full_html=False, include_plotlyjs=number == 0, include_mathjax=False, config=CONFIG)
         for number, figure in enumerate(figures)
     ]
     return (

@@ -145,8 +145,8 @@ def aggregate_3d(centres_nm, radii_nm, title=""):
     unit = np.c_[np.cos(turn) * np.sin(polar), np.sin(turn) * np.sin(polar), np.cos(polar)]
     faces = ConvexHull(unit).simplices
     a, b, c = (unit[corner] for corner in faces.T)
-    inward = np.einsum("ij,ij->i", np.cross(b - a, c - a), a) < 0
-    faces[inward] = faces[inward, ::-1]  # all corners in one sense, by which the light knows the outside
+    outward = np.einsum("ij,ij->i", np.cross(b - a, c - a), a) > 0
+    faces[outward] = faces[outward, ::-1]  # all corners in one sense, by which plotly's light knows the outside
     vertices = (np.asarray(centres_nm)[:, None] + np.asarray(radii_nm)[:, None, None] * unit).reshape(-1, 3)
     faces = (np.arange(len(radii_nm))[:, None, None] * points + faces).reshape(-1, 3)
     mesh = go.Mesh3d(
@@ -154,11 +154,11 @@ def aggregate_3d(centres_nm, radii_nm, title=""):
         **dict(zip("ijk", faces.T, strict=True)),
         color="#7f8c99",
         lighting={"ambient": 0.45, "diffuse": 0.8, "specular": 0.2, "roughness": 0.6},
-        lightposition={"x": 1000, "y": -1000, "z": 2000},
+        lightposition={"x": 2000, "y": -1000, "z": 3000},
         hoverinfo="skip",
     )
     axes = {f"{axis}axis": {"title": f"{axis} / nm", "nticks": 5, "tickfont": {"size": 12}} for axis in "xyz"}
-    camera = {"projection": {"type": "orthographic"}, "eye": {"x": 1.1, "y": 1.1, "z": 0.7}}
+    camera = {"eye": {"x": 1.15, "y": 1.15, "z": 0.7}, "center": {"x": 0, "y": 0, "z": -0.08}}
     scene = {"aspectmode": "data", "camera": camera, "dragmode": "orbit", **axes}
     top = 40 if title else 0
     return go.Figure(mesh).update_layout(

@@ -9,9 +9,7 @@ button.addEventListener("click", () => {
 const draw = (place) => {
   if (place.dataset.drawn) return;
   place.dataset.drawn = "yes";
-  const figure = JSON.parse(place.querySelector("script").textContent);
-  figure.config = { responsive: true, displaylogo: false, ...figure.config };
-  Plotly.newPlot(place, figure);
+  Plotly.newPlot(place, JSON.parse(place.querySelector("script").textContent));
 };
 const figures = [...document.querySelectorAll(".figure")];
 const watch = new IntersectionObserver(
