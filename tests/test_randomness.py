@@ -10,6 +10,10 @@ def test_the_same_seed_and_stream_give_the_same_numbers():
     np.testing.assert_array_equal(generator(3, "noise", 1).random(5), generator(3, "noise", 1).random(5))
 
 
+def test_a_counter_of_numpy_is_the_number_that_it_holds():
+    assert generator(3, np.int64(1), np.str_("a")).random() == generator(3, 1, "a").random()
+
+
 def test_streams_and_seeds_are_uncorrelated():
     draws = np.array(
         [generator(seed, *s).normal(size=4000) for seed in (0, 1) for s in ((), ("a",), ("b",), (1,), ("1",))]

@@ -193,10 +193,6 @@ def _literal(value):
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
-def _limit(words, value):
-    return "" if value is None else words.format(value)
-
-
 def _description(name, field):
     kind, metadata, optional, several, choices = field.annotation, list(field.metadata), False, False, None
     if typing.get_origin(kind) in (typing.Union, types.UnionType):

@@ -29,5 +29,6 @@ def generator(seed, *streams):
     """
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
-    key = [zlib.crc32(repr(stream).encode()) for stream in streams]
+    plain = [stream.item() if isinstance(stream, np.generic) else stream for stream in streams]  # np.int64(3) is 3
+    key = [zlib.crc32(repr(stream).encode()) for stream in plain]
     return np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=key))

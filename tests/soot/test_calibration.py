@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from particlelab.parameters import ParameterError
 from particlelab.randomness import generator
 from particlelab.soot.aggregates import analyse_aggregates
 from particlelab.soot.calibration import Calibration, calibrate, fit_corrections, score_calibration
@@ -101,3 +102,12 @@ def test_calibrated_sizes_are_raw_sizes_corrected(method):
     expected = CORRECTIONS[method](raw.dp_nm, analyse_aggregates(mask, 0.8).da_nm)
     assert calibrated.dp_nm.to_numpy() == pytest.approx(expected.to_numpy())
     assert calibrated.gsd.equals(raw.gsd)
+
+
+def test_ranges_that_run_backwards_and_frames_that_hold_nothing_are_refused():
+    with pytest.raises(ParameterError, match=r"dp_least_nm = 60 must not be more than dp_greatest_nm = 50"):
+        Calibration(dp_least_nm=60)
+    with pytest.raises(ParameterError, match="n_least = 301 must not be more than n_greatest = 300"):
+        Calibration(n_least=301)
+    with pytest.raises(ValueError, match="frame_px = 64 is too small"):
+        calibrate(SMALL.replace(frame_px=64), generator(5), ("pcm",))

@@ -1,3 +1,5 @@
+"""Aggregates hold their fractal law, do not overlap, are connected, and point anywhere."""
+
 import math
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Micrographs: paths through spheres in closed form, noise as asked, and a truth that agrees with the masks."""
+
 import math
 
 import numpy as np

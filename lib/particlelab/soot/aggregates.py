@@ -97,6 +97,11 @@ def analyse_aggregates(mask, pixel_size_nm, image=None):
 def label_aggregates(mask):
     """Number the aggregates of a mask.
 
+    Parameters
+    ----------
+    mask : (H, W) array
+        Boolean, or 0 and one other value. Pixels that touch by an edge or a corner are one aggregate.
+
     Returns
     -------
     labels : (H, W) int32 ndarray

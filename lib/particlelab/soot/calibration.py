@@ -5,12 +5,16 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import model_validator
 
 from particlelab.parameters import Parameters, parameter
 from particlelab.soot.corrections import CORRECTIONS, Correction
 from particlelab.soot.growth import simulate_aggregate
 from particlelab.soot.micrographs import Micrograph, Scene, render
 from particlelab.soot.primaries import METHODS, size_primaries
+
+
+MOST_REDRAWS = 200  # in a row, of aggregates that need more than the largest frame
 
 
 class Calibration(Parameters):
@@ -32,6 +36,18 @@ class Calibration(Parameters):
     frame_px: int = parameter(
         2048, "Largest frame; aggregates that need more are drawn again", unit="px", low=64, high=4096
     )
+
+    @model_validator(mode="after")
+    def _ranges(self):
+        for least, greatest in (
+            ("dp_least_nm", "dp_greatest_nm"),
+            ("n_least", "n_greatest"),
+            ("pixel_least_nm", "pixel_greatest_nm"),
+        ):
+            low, high = getattr(self, least), getattr(self, greatest)
+            if low > high:
+                raise ValueError(f"{least} = {low:g} must not be more than {greatest} = {high:g}")
+        return self
 
 
 class Recovery(Parameters):
@@ -63,14 +79,26 @@ def calibrate(parameters, rng, methods=tuple(METHODS), progress=None):
     DataFrame
         One row an aggregate: the truth (``dp_nm``, the geometric mean of its spheres; ``n_primaries``, ``gsd``,
         ``overlap``), ``pixel_size_nm``, ``da_nm``, and ``<method>_nm``, not corrected, NaN where there is none.
+
+    Raises
+    ------
+    ValueError
+        If the aggregates do not fit into the largest frame, or cannot hold their fractal law.
     """
-    rows = []
+    rows, redrawn = [], 0
     while len(rows) < parameters.aggregates:
         truth, centres, radii = _draw(parameters, rng)
         pixel = truth["pixel_size_nm"]
         size = np.ceil(np.ptp(np.vstack([centres + radii[:, None], centres - radii[:, None]]), axis=0) / pixel)[:2] + 60
         if size.max() > parameters.frame_px:
+            redrawn += 1
+            if redrawn == MOST_REDRAWS:
+                raise ValueError(
+                    f"frame_px = {parameters.frame_px} is too small: {redrawn} aggregates in a row need more, "
+                    f"the last one {size.max():.0f} px"
+                )
             continue
+        redrawn = 0
         width, height = (int(max(64, n)) for n in size)
         frame = Micrograph(pixel_size_nm=pixel, width_px=width, height_px=height, overlap=truth["overlap"])
         picture = render(_centred(centres, radii, width, height, pixel), frame, rng)

@@ -69,8 +69,8 @@ def read_micrograph(path_or_bytes, name=None):
 def read_folder(folder, pixel_size_nm):
     """Read the micrographs of a folder, in the order of their names.
 
-    A file ``NAME_mask.png`` or ``NAME_…_mask.png`` is the reference mask of ``NAME.png`` and no
-    micrograph of its own.
+    A file ``NAME_mask.png`` or ``NAME_…_mask.png`` is the reference mask of ``NAME.png`` (of the longest NAME
+    that fits, where there are several) and no micrograph of its own.
 
     Parameters
     ----------
@@ -85,14 +85,22 @@ def read_folder(folder, pixel_size_nm):
     Raises
     ------
     ReadError
-        If the folder holds no image, a file cannot be read, or a mask is not of its image's shape.
+        If there is no such folder, it holds no image or two of one name, a file cannot be read, or a mask is not
+        of its image's shape.
     """
+    if not Path(folder).is_dir():
+        raise ReadError(f"{folder} is not a folder")
     files = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in IMAGE_ENDINGS)
     masks = [path for path in files if path.stem.endswith("_mask")]
     images = [path for path in files if path not in masks]
     if not images:
         raise ReadError(f"{folder} holds no image; expected files ending in {', '.join(IMAGE_ENDINGS)}")
-    return [_read(path, masks, pixel_size_nm) for path in images]
+    names = [path.stem for path in images]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ReadError(f"{folder} holds more than one image of the name {', '.join(twice)}; give each its own")
+    owners = {mask: _owner(mask.stem, names) for mask in masks}
+    return [_read(path, [m for m in masks if owners[m] == path.stem], pixel_size_nm) for path in images]
 
 
 def simulate_collection(n, parameters, seed):
@@ -116,10 +124,14 @@ def simulate_collection(n, parameters, seed):
     ]
 
 
+def _owner(mask_name, names):
+    """The image that a mask belongs to, None if there is none: the mask of ``a_b`` is not one of ``a``."""
+    return max((name for name in names if mask_name.startswith(name + "_")), key=len, default=None)
+
+
 def _read(path, masks, pixel_size_nm):
     image = read_micrograph(path)
-    own = [m for m in masks if m.stem.startswith(path.stem + "_")]
-    mask = read_image(own[0]).pixels > 0 if own else None
+    mask = read_image(masks[0]).pixels > 0 if masks else None
     if mask is not None and mask.shape != image.pixels.shape:
-        raise ReadError(f"{own[0].name} has the shape {mask.shape}, but its image {path.name} {image.pixels.shape}")
+        raise ReadError(f"{masks[0].name} has the shape {mask.shape}, but its image {path.name} {image.pixels.shape}")
     return Sample(path.stem, image.pixels, image.pixel_size_nm or pixel_size_nm, mask, None)

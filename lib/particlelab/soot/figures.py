@@ -105,7 +105,7 @@ def micrograph(image, pixel_size_nm, mask=None, aggregates=None, circles=None, t
             x=x,
             y=y - d / 2,
             mode="text",
-            text=aggregates.label,
+            text=aggregates.label.astype(str),
             textposition="top center",
             textfont={"color": COLOURS["kmeans"], "weight": "bold"},
             hovertext=[

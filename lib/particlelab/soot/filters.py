@@ -112,11 +112,6 @@ def dilate(mask, radius):
     return _dilate(np.ascontiguousarray(mask), reach)
 
 
-def erode(mask, radius):
-    """Erode a mask by a disc; what lies beyond the frame erodes nothing."""
-    return ~dilate(~mask, radius)
-
-
 def close_disc(mask, radius):
     """Close a mask with a disc: gaps that no disc fits into are filled."""
     padded = np.pad(mask, radius)  # so that the frame cuts off no part of the dilated mask

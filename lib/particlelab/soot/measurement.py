@@ -8,7 +8,7 @@ from pydantic import create_model
 
 from particlelab.measure import fit_lognormal
 from particlelab.parameters import Parameters, compose, parameter, part
-from particlelab.soot.aggregates import analyse_aggregates, label_aggregates
+from particlelab.soot.aggregates import analyse_aggregates
 from particlelab.soot.powerlaw import fit_power_law
 from particlelab.soot.primaries import METHODS as SIZERS
 from particlelab.soot.primaries import size_primaries
@@ -99,6 +99,11 @@ def examine(image, pixel_size_nm, parameters):
     Returns
     -------
     Examination
+
+    Raises
+    ------
+    ValueError
+        See `segment` and `size_primaries`; no failed mask raises.
     """
     failure = ""
     try:
@@ -134,12 +139,12 @@ def tabulate(image, mask, pixel_size_nm, sizers, minimum_pixels=0, keep_border=F
     """
     table = analyse_aggregates(mask, pixel_size_nm, image)
     table = table[(table.n_pixels >= minimum_pixels) & (keep_border | ~table.touches_border)].reset_index(drop=True)
-    kept = np.isin(label_aggregates(mask)[0], table.label)
     for sizer in sizers:
         chosen = (options or {}).get(sizer, {})
-        sizes = size_primaries(image, kept, pixel_size_nm, sizer, calibrated=calibrated, **chosen)
-        # labels follow the order of first pixels, with or without the aggregates that were left out
-        table[f"dp_{sizer}_nm"], table[f"gsd_{sizer}"] = sizes.dp_nm, sizes.gsd
+        # of the whole mask: "hough" would take the edges of aggregates that are left out for background
+        sizes = size_primaries(image, mask, pixel_size_nm, sizer, calibrated=calibrated, **chosen)
+        sizes = sizes.set_index("label").loc[table.label]
+        table[f"dp_{sizer}_nm"], table[f"gsd_{sizer}"] = sizes.dp_nm.to_numpy(), sizes.gsd.to_numpy()
     return table
 
 

@@ -13,7 +13,7 @@ from particlelab.soot.watershed import Watershed, locate_by_watershed
 SMALLEST_AGGREGATE_PX = 10  # fewer pixels have no primaries to size, as in the document's software
 
 
-def from_located(locate):
+def _from_located(locate):
     """Turn a method that locates primaries into one that sizes them: geometric mean and deviation by aggregate."""
 
     def size(image, labels, boxes, pixel_size_nm, parameters):
@@ -32,8 +32,8 @@ LOCATORS = {"hough": locate_by_hough, "edm_ws": locate_by_watershed}
 METHODS = {
     "pcm": (PairCorrelation, size_by_pair_correlation),
     "edm_sbs": (ErosionCounting, size_by_erosion),
-    "hough": (HoughCircles, from_located(locate_by_hough)),
-    "edm_ws": (Watershed, from_located(locate_by_watershed)),
+    "hough": (HoughCircles, _from_located(locate_by_hough)),
+    "edm_ws": (Watershed, _from_located(locate_by_watershed)),
 }
 
 
@@ -54,7 +54,8 @@ def size_primaries(image, mask, pixel_size_nm, method="pcm", calibrated=False, *
     method : {"pcm", "edm_sbs", "hough", "edm_ws"}
     calibrated : bool
         Return the diameter as the document defines it (False), or corrected to the geometric mean
-        diameter of the spheres, as found on simulated aggregates (True; `correct`).
+        diameter of the spheres, as found on simulated aggregates (True; `correct`). The correction was fitted
+        with each method's default options and holds for those.
     **options
         Fields of the method's parameter set: `PairCorrelation`, `ErosionCounting`, `HoughCircles`, `Watershed`.
 

@@ -5,6 +5,8 @@ import math
 import numpy as np
 from numba import njit
 
+from particlelab.soot.aggregates import check_pixel_size
+
 
 def project(centres_nm, radii_nm, pixel_size_nm, margin=2):
     """Project spheres along z onto a frame that just holds them.
@@ -30,8 +32,7 @@ def project(centres_nm, radii_nm, pixel_size_nm, margin=2):
         If ``pixel_size_nm`` is not positive, or the arrays do not hold at least one sphere.
     """
     centres, radii = np.asarray(centres_nm, float), np.asarray(radii_nm, float)
-    if not 0 < pixel_size_nm < math.inf:
-        raise ValueError(f"pixel_size_nm must be positive, got {pixel_size_nm!r}")
+    pixel_size_nm = check_pixel_size(pixel_size_nm)
     if radii.ndim != 1 or not radii.size or centres.shape != (radii.size, 3):
         raise ValueError(f"centres_nm must be (N, 3) and radii_nm (N,), got {centres.shape} and {radii.shape}")
     return project_with_corner(centres, radii, pixel_size_nm, margin)[:2]

@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter, grey_closing, grey_erosion, label, un
 from skimage.filters import threshold_otsu
 
 from particlelab.parameters import Parameters, parameter
-from particlelab.soot.aggregates import check_pixel_size
+from particlelab.soot.aggregates import EIGHT_CONNECTED, check_pixel_size
 from particlelab.soot.filters import background_surface, bilateral, close_disc, local_entropy, open_disc, two_clusters
 
 SMALLEST_EDGE = 16  # pixels; a smaller image holds no background to measure
@@ -346,7 +346,7 @@ def _adjusted_threshold(denoised, pixel_size_nm, options):
 
 def _label(mask):
     """Label 8-connected parts; return the labels and the number of pixels of each (index 0: background)."""
-    labels, count = label(mask, structure=np.ones((3, 3)))
+    labels, count = label(mask, structure=EIGHT_CONNECTED)
     return labels, np.bincount(labels.ravel(), minlength=count + 1)
 
 
