@@ -1,13 +1,16 @@
 """Dashboards in a browser: they work by mouse and keyboard, ask nothing of the internet and show no secrets."""
 
+import json
 import os
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_server.base.websocket import WebSocketMixin
 
 from particlelab.lab import dashboards
+from particlelab.lab.dashboards import FRONT
 
 LIB = Path(dashboards.__file__).parents[2]
 KERNEL = "JSON.parse(document.getElementById('jupyter-config-data').textContent).kernelId"
@@ -459,3 +462,12 @@ def test_plain_voila_with_the_lab_s_settings_asks_nothing_of_the_internet(start_
     page.get_by_role("slider", name="Waves").press("ArrowRight")
     see(page, "waves=4")
     assert visitor.errors == visitor.external == []
+
+
+def test_a_page_that_waits_for_a_long_cell_is_not_cut_off():
+    """The server closes a connection whose last answer is older than the timeout, and looks after each interval."""
+
+    class Connection(WebSocketMixin):
+        settings = json.loads((FRONT / "voila.json").read_text())["Voila"]["tornado_settings"]
+
+    assert Connection().ping_timeout > Connection().ping_interval > 0

@@ -13,7 +13,6 @@ from particlelab.soot.growth import simulate_aggregate
 from particlelab.soot.micrographs import Micrograph, Scene, render
 from particlelab.soot.primaries import METHODS, size_primaries
 
-
 MOST_REDRAWS = 200  # in a row, of aggregates that need more than the largest frame
 
 

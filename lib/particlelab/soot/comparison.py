@@ -8,8 +8,7 @@ import pandas as pd
 from particlelab.measure import confusion, fit_lognormal
 from particlelab.parameters import Parameters, parameter
 from particlelab.soot.matching import match_aggregates
-from particlelab.soot.measurement import tabulate
-from particlelab.soot.powerlaw import fit_power_law
+from particlelab.soot.measurement import fit_each, tabulate
 from particlelab.soot.segmentation import SegmentationFailure, segment
 
 
@@ -116,15 +115,14 @@ def summarise_primaries(comparison, sizers):
     rows = []
     for classifier, part in comparison.aggregates.groupby("classifier", sort=False):
         for sizer in sizers:
-            known = part[part[f"dp_{sizer}_nm"] > 0]
-            da, dp = known.da_nm.to_numpy(), known[f"dp_{sizer}_nm"].to_numpy()
+            dp = part[f"dp_{sizer}_nm"]
+            dp = dp[dp > 0].to_numpy()
             row = {"classifier": classifier, "sizer": sizer, "aggregates": len(dp)}
             if len(dp) >= 3 and np.ptp(dp) > 0:
                 fit = fit_lognormal(dp)
                 row |= _with_interval("dp_nm", fit.mean, fit.mean_interval)
                 row |= _with_interval("gsd", fit.deviation, fit.deviation_interval)
-            if len(dp) >= 4 and np.ptp(da) > 0:
-                law = fit_power_law(da, dp)
+            for law in fit_each(part, [sizer]).values():
                 row |= _with_interval("dp100_nm", law.dp100_nm, law.dp100_interval_nm)
                 row |= _with_interval("d_tem", law.d_tem, law.d_tem_interval)
             rows.append(row)

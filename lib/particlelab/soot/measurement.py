@@ -167,9 +167,8 @@ def summarise(table):
     rows = [("aggregates", len(table), np.nan, np.nan, "")]
     for symbol in ("da", "dp"):
         rows += _lognormal_rows(symbol, table[f"{symbol}_nm"].to_numpy(float))
-    known = table[table.dp_nm > 0]
-    if len(known) >= 4 and known.da_nm.nunique() > 1:
-        law = fit_power_law(known.da_nm, known.dp_nm)
+    law = _power_law(table, "dp_nm")
+    if law is not None:
         for quantity, value, unit, (low, high) in [
             ("dp,100", law.dp100_nm, "nm", law.dp100_interval_nm),
             ("D_TEM", law.d_tem, "", law.d_tem_interval),
@@ -180,12 +179,8 @@ def summarise(table):
 
 def fit_each(table, sizers):
     """Return the power law of each sizing method whose column ``dp_<sizer>_nm`` has at least four values."""
-    laws = {}
-    for sizer in sizers:
-        known = table[table[f"dp_{sizer}_nm"] > 0]
-        if len(known) >= 4 and known.da_nm.nunique() > 1:
-            laws[sizer] = fit_power_law(known.da_nm, known[f"dp_{sizer}_nm"])
-    return laws
+    laws = {sizer: _power_law(table, f"dp_{sizer}_nm") for sizer in sizers}
+    return {sizer: law for sizer, law in laws.items() if law is not None}
 
 
 def _segment(image, pixel_size_nm, parameters):
@@ -201,6 +196,14 @@ def _tabulate(image, mask, pixel_size_nm, parameters):
 
 def _options(parameters, method):
     return part(parameters, method, _PARTS[method]).model_dump()
+
+
+def _power_law(table, column):
+    """The power law of a column of primary diameters, None where too few are known."""
+    known = table[table[column] > 0]
+    if len(known) < 4 or known.da_nm.nunique() < 2:
+        return None
+    return fit_power_law(known.da_nm, known[column])
 
 
 def _lognormal_rows(symbol, diameters):
