@@ -70,3 +70,18 @@ def test_progress_reaches_every_step():
     steps = []
     soot.compare([disks()], **SURVEY, progress=lambda fraction, text: steps.append((fraction, text)))
     assert steps == [(0.0, "disks: reference"), (0.5, "disks: threshold"), (1.0, "")]
+
+
+def test_added_less_removed_is_the_difference_of_the_counts():
+    """Caption of the document's table 3, also where small aggregates and those at the border do not count."""
+    survey = {**SURVEY, "classifiers": ("otsu", "kmeans", "threshold"), "minimum_pixels": 6000}
+    summary = soot.summarise_classifiers(soot.compare([disks()], **survey)).set_index("classifier")
+    for row in summary.itertuples():
+        assert row.added - row.removed == row.aggregates - summary.aggregates["reference"]
+
+
+def test_an_image_that_cannot_be_segmented_does_not_stop_the_others():
+    flat = disks()._replace(name="flat", image=np.full((300, 400), 7.0))
+    rows = soot.compare([flat, disks()], **SURVEY).segmentations.set_index(["image", "classifier"])
+    assert "one grey level" in rows.failure["flat", "threshold"]
+    assert rows.iou["disks", "threshold"] > 0.95

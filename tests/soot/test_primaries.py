@@ -314,3 +314,13 @@ def _published():
     table = analyse_aggregates(mask, 0.536).query("n_pixels > 1000").sort_values("rg_nm")
     table.attrs = {"mask": mask, "image": np.asarray(Image.open(folder / "201805A_A6_004.png"))}
     return table, published
+
+
+def test_a_correction_is_refused_where_it_was_not_calibrated():
+    mask = np.zeros((60, 60), bool)
+    mask[20:40, 20:40] = True
+    assert size_primaries(None, mask, 0.5, "pcm", calibrated=True, level=0.913).dp_nm.notna().all()
+    with pytest.raises(
+        ValueError, match="calibrated = True holds for the default options of 'pcm' only; changed: level"
+    ):
+        size_primaries(None, mask, 0.5, "pcm", calibrated=True, level=0.8)

@@ -52,9 +52,7 @@ class Calibration(Parameters):
 class Recovery(Parameters):
     """How well the sizing methods find known primary diameters."""
 
-    sizers: tuple[Literal["hough", "edm_sbs", "pcm", "edm_ws"], ...] = parameter(
-        ("hough", "edm_sbs", "pcm", "edm_ws"), "Sizing methods"
-    )
+    sizers: tuple[Literal[tuple(METHODS)], ...] = parameter(("hough", "edm_sbs", "pcm", "edm_ws"), "Sizing methods")
     aggregates: int = parameter(60, "Aggregates to simulate and to size", low=4, high=100_000)
     seed: int = parameter(0, "Seed of the aggregates", low=0)
 

@@ -7,18 +7,21 @@ import pandas as pd
 
 from particlelab.measure import confusion, fit_lognormal
 from particlelab.parameters import Parameters, parameter
+from particlelab.soot.aggregates import label_aggregates
 from particlelab.soot.matching import match_aggregates
 from particlelab.soot.measurement import fit_each, tabulate
+from particlelab.soot.primaries import METHODS as SIZERS
+from particlelab.soot.segmentation import METHODS as CLASSIFIERS
 from particlelab.soot.segmentation import SegmentationFailure, segment
 
 
 class Survey(Parameters):
     """Which methods measure which micrographs."""
 
-    classifiers: tuple[Literal["otsu", "kmeans", "threshold"], ...] = parameter(
+    classifiers: tuple[Literal[tuple(CLASSIFIERS)], ...] = parameter(
         ("otsu", "kmeans", "threshold"), "How soot is told from background"
     )
-    sizers: tuple[Literal["hough", "edm_sbs", "pcm", "edm_ws"], ...] = parameter(
+    sizers: tuple[Literal[tuple(SIZERS)], ...] = parameter(
         ("hough", "edm_sbs", "pcm", "edm_ws"), "How primary particles are sized"
     )
     images: Literal["real", "simulated"] = parameter("real", "Real micrographs where there are any, or simulated ones")
@@ -64,6 +67,7 @@ def compare(samples, classifiers, sizers, minimum_pixels=0, calibrated=False, pr
     """
     rows, tables, masks = [], [], {sample.name: {} for sample in samples}
     for number, sample in enumerate(samples):
+        reference = None  # the mask of those aggregates of the reference that count
         methods = [*(["reference"] if sample.mask is not None else []), *classifiers]
         for step, classifier in enumerate(methods):
             if progress:
@@ -73,9 +77,10 @@ def compare(samples, classifiers, sizers, minimum_pixels=0, calibrated=False, pr
             trusted = np.zeros_like(mask) if failure else mask
             table = tabulate(sample.image, trusted, sample.pixel_size_nm, sizers, minimum_pixels, calibrated=calibrated)
             tables.append(table.assign(image=sample.name, classifier=classifier))
-            rows.append(
-                {"image": sample.name, "classifier": classifier, "failure": failure, **_score(sample, mask, failure)}
-            )
+            counted = np.isin(label_aggregates(trusted)[0], table.label)
+            reference = counted if classifier == "reference" else reference
+            row = {"image": sample.name, "classifier": classifier, "failure": failure, **_score(sample, mask)}
+            rows.append(row | _count(sample, reference, counted))
     if progress:
         progress(1.0, "")
     aggregates = pd.concat([t for t in tables if len(t)] or tables[:1], ignore_index=True)
@@ -141,19 +146,22 @@ def _segment(sample, classifier):
         return segment(sample.image, sample.pixel_size_nm, classifier), ""
     except SegmentationFailure as failure:
         return failure.mask, str(failure)
+    except ValueError as error:  # an image that no method can take does not stop the others
+        return np.zeros(np.shape(sample.image), bool), str(error)
 
 
-def _score(sample, mask, failure):
+def _score(sample, mask):
+    """Compare the pixels of a mask with the reference's."""
+    names = "false_positive", "false_negative", "accuracy", "iou"
     if sample.mask is None:
-        return dict.fromkeys(("false_positive", "false_negative", "accuracy", "iou", "added", "removed"), np.nan)
+        return dict.fromkeys(names, np.nan)
     scores = confusion(sample.mask, mask)
-    matches = match_aggregates(sample.mask, mask, sample.pixel_size_nm)
-    counts = matches.match.value_counts()
-    return {
-        "false_positive": scores.false_positive,
-        "false_negative": scores.false_negative,
-        "accuracy": scores.accuracy,
-        "iou": scores.iou,
-        "added": counts.get("added", 0),
-        "removed": counts.get("removed", 0),
-    }
+    return {name: getattr(scores, name) for name in names}
+
+
+def _count(sample, reference, counted):
+    """Count the aggregates that only one of two masks has; both without small ones and those at the border."""
+    if reference is None:
+        return {"added": np.nan, "removed": np.nan}
+    counts = match_aggregates(reference, counted, sample.pixel_size_nm).match.value_counts()
+    return {"added": counts.get("added", 0), "removed": counts.get("removed", 0)}

@@ -38,7 +38,7 @@ class Correction(NamedTuple):
 CORRECTIONS = {
     "pcm": Correction(-0.2034, 0.9862, 0.0717),
     "edm_sbs": Correction(-0.7011, 0.9940, 0.1822),
-    "hough": Correction(-0.0461, 0.9416, 0.0030),
+    "hough": Correction(-0.0452, 0.9423, 0.0026),
     "edm_ws": Correction(0.0512, 0.9554, 0.0455),
 }
 

@@ -17,8 +17,8 @@ from particlelab.soot.segmentation import SegmentationFailure, segment
 
 
 class _Choices(Parameters):
-    classifier: Literal["threshold", "kmeans", "otsu"] = parameter("threshold", "How soot is told from background")
-    sizer: Literal["pcm", "edm_sbs", "hough", "edm_ws"] = parameter("pcm", "How primary particles are sized")
+    classifier: Literal[tuple(CLASSIFIERS)] = parameter("threshold", "How soot is told from background")
+    sizer: Literal[tuple(SIZERS)] = parameter("pcm", "How primary particles are sized")
     pixel_size_nm: float = parameter(
         0.536, "Edge of a pixel, where the file does not say", unit="nm", above=0, high=1000
     )

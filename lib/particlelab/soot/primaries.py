@@ -70,10 +70,15 @@ def size_primaries(image, mask, pixel_size_nm, method="pcm", calibrated=False, *
     Raises
     ------
     ValueError
-        If the method or an option is unknown, the mask not binary, the image of another shape, not
-        finite or missing, or the pixel size not positive.
+        If the method or an option is unknown, ``calibrated`` goes with other options than the default ones, the
+        mask is not binary, the image of another shape, not finite or missing, or the pixel size not positive.
     """
     parameters, measure = _choose(method, METHODS, options)
+    changed = [name for name, value in parameters if value != type(parameters).model_fields[name].default]
+    if calibrated and changed:
+        raise ValueError(
+            f"calibrated = True holds for the default options of {method!r} only; changed: {', '.join(changed)}"
+        )
     pixel_size_nm, image, labels, boxes = _checked(image, mask, pixel_size_nm)
     dp, gsd = measure(image, labels, boxes, pixel_size_nm, parameters)
     n_pixels = np.bincount(labels.ravel(), minlength=len(boxes) + 1)[1:]
