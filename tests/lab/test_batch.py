@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -317,6 +318,7 @@ def test_what_killed_kernels_leave_goes_when_the_next_one_starts(tmp_path, monke
     other = PrivateKernelManager()
     assert Path(living.connection_file).parent.is_dir()
     assert Path(living.connection_file).parent != Path(other.connection_file).parent
-    for manager in (living, other):
-        asyncio.run(manager.cleanup_resources())
+    with ThreadPoolExecutor() as pool:  # a browser of other tests may hold this thread's event loop
+        for manager in (living, other):
+            pool.submit(asyncio.run, manager.cleanup_resources()).result()
     assert list(kernels.iterdir()) == []
