@@ -12,7 +12,7 @@ import pytest
 from particlelab.lab.downloads import Download, file_bytes
 from particlelab.lab.explore import Drawing, explore, tabs
 from particlelab.lab.tables import html_table
-from particlelab.lab.theme import bundle, page
+from particlelab.lab.theme import CONFIG, bundle, page
 from particlelab.lab.uploads import Upload
 from particlelab.lab.worker import Stopped, Worker
 from particlelab.parameters import Parameters, parameter
@@ -443,3 +443,11 @@ def test_the_front_end_asks_nothing_of_the_internet():
 def _all(widget, kind):
     own = [widget] if isinstance(widget, kind) else []
     return own + [found for child in getattr(widget, "children", ()) for found in _all(child, kind)]
+
+
+def test_every_page_of_figures_is_free_of_the_button_that_sends_data_away():
+    """Also the second one: plotly changes the settings that it is given."""
+    for _ in range(2):
+        html = page([go.Figure(go.Bar(y=[1]))], "Figures")
+        assert '"showSendToCloud": false' in html
+        assert CONFIG["plotlyServerURL"] == ""

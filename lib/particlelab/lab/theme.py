@@ -97,8 +97,10 @@ def styled(figure):
 
 def page(figures, title):
     """Return figures as one HTML page that opens without internet."""
-    parts = [
-        styled(figure).to_html(full_html=False, include_plotlyjs=number == 0, include_mathjax=False, config=CONFIG)
+    parts = [  # plotly changes the settings that it is given
+        styled(figure).to_html(
+            full_html=False, include_plotlyjs=number == 0, include_mathjax=False, config=dict(CONFIG)
+        )
         for number, figure in enumerate(figures)
     ]
     return (
