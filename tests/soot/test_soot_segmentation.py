@@ -12,7 +12,8 @@ from skimage.morphology import disk
 from particlelab.measure.segmentation import confusion
 from particlelab.parameters import ParameterError
 from particlelab.randomness import generator
-from particlelab.soot.segmentation import METHODS, SegmentationFailure, check_segmentation, rolling_ball, segment
+from particlelab.soot.masks import SegmentationFailure, check_segmentation, rolling_ball
+from particlelab.soot.segmentation import METHODS, segment
 
 SHAPE = (400, 500)
 Y, X = np.mgrid[: SHAPE[0], : SHAPE[1]]

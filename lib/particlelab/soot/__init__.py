@@ -9,6 +9,7 @@ from particlelab.soot.document import beside_table_3, beside_tables_4_and_5
 from particlelab.soot.erosion import edm_sbs_image
 from particlelab.soot.footers import crop_footer, find_footer
 from particlelab.soot.growth import Aggregate, fractal_law, radius_of_gyration, simulate_aggregate
+from particlelab.soot.masks import SegmentationFailure, check_segmentation, rolling_ball
 from particlelab.soot.matching import match_aggregates
 from particlelab.soot.measurement import (
     MEASUREMENT_GROUPS,
@@ -24,7 +25,7 @@ from particlelab.soot.powerlaw import UNIVERSAL_RELATION, fit_power_law
 from particlelab.soot.primaries import locate_primaries, size_primaries
 from particlelab.soot.projection import project
 from particlelab.soot.published import beside_published
-from particlelab.soot.segmentation import SegmentationFailure, check_segmentation, rolling_ball, segment
+from particlelab.soot.segmentation import segment
 
 __all__ = [
     "MEASUREMENT_GROUPS",

@@ -8,11 +8,12 @@ import pandas as pd
 from particlelab.measure import confusion, fit_lognormal
 from particlelab.parameters import Parameters, parameter
 from particlelab.soot.aggregates import label_aggregates
+from particlelab.soot.masks import SegmentationFailure
 from particlelab.soot.matching import match_aggregates
 from particlelab.soot.measurement import fit_each, tabulate
 from particlelab.soot.primaries import METHODS as SIZERS
 from particlelab.soot.segmentation import METHODS as CLASSIFIERS
-from particlelab.soot.segmentation import SegmentationFailure, segment
+from particlelab.soot.segmentation import segment
 
 
 class Survey(Parameters):

@@ -9,11 +9,12 @@ from pydantic import create_model
 from particlelab.measure import fit_lognormal
 from particlelab.parameters import Parameters, compose, parameter, part
 from particlelab.soot.aggregates import analyse_aggregates
+from particlelab.soot.masks import SegmentationFailure
 from particlelab.soot.powerlaw import fit_power_law
 from particlelab.soot.primaries import METHODS as SIZERS
 from particlelab.soot.primaries import size_primaries
 from particlelab.soot.segmentation import METHODS as CLASSIFIERS
-from particlelab.soot.segmentation import SegmentationFailure, segment
+from particlelab.soot.segmentation import segment
 
 
 class _Choices(Parameters):
