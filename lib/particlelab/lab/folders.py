@@ -33,8 +33,3 @@ def data(domain):
         if (place / domain).is_dir():
             return (place / domain).resolve()
     return None
-
-
-def models(domain):
-    """The folder of the trained models of a domain that ship with the lab."""
-    return home() / "data" / "models" / domain

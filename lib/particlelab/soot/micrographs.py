@@ -181,7 +181,13 @@ def draw_scene(parameters, rng):
 
 
 def render(scene, parameters, rng):
-    """Take the picture of a scene: see `simulate_micrograph` for what is returned.
+    """Take the picture of a scene and tell the truth about it: see `simulate_micrograph` for what is returned."""
+    image, mask, labels = take_picture(scene, parameters, rng)
+    return SimulatedMicrograph(image, mask, labels, _truth(scene.spheres, mask, labels, parameters))
+
+
+def take_picture(scene, parameters, rng):
+    """Take the picture of a scene: its image, mask and labels of primaries, as in `simulate_micrograph`.
 
     The beam is attenuated by Beer and Lambert's law over its path through the union of the spheres; the
     edges get the bright fringe of a slight defocus, the support film its unevenness and grain, the
@@ -204,7 +210,7 @@ def render(scene, parameters, rng):
     image = _expose(thickness * pixel / fine, parameters, rng)
     if footer:
         _draw_footer(image, footer, pixel)
-    return SimulatedMicrograph(image, mask, labels, _truth(spheres, mask, labels, parameters))
+    return image, mask, labels
 
 
 def _draw_aggregate(parameters, rng):

@@ -1,0 +1,1 @@
+"""Training with checkpoints, and model files with their cards."""

@@ -1,0 +1,152 @@
+"""Classifier by a convolutional neural network: a feature pyramid network (Sipkens et al., sec. 2.1).
+
+The network is segmentation_models_pytorch's FPN, as in the document. An image of any size is cut into tiles that
+overlap, and their probabilities are blended.
+"""
+
+import functools
+import math
+
+import numpy as np
+
+from particlelab.learning.models import find_model, load_model, save_model
+from particlelab.parameters import parameter
+from particlelab.soot.masks import Postprocessing, rolling_ball
+
+TILE_PX = 1024
+OVERLAP_PX = 192
+STRIDE = 32  # the encoder's deepest stage sees one pixel for so many
+
+
+class CNN(Postprocessing):
+    """Probability of soot by a convolutional network, above a threshold; then the document's two steps, each optional.
+
+    ``closing_nm = 0`` leaves out the rolling ball, ``minimum_pixels = 0`` the removal of small aggregates.
+    """
+
+    model: str = parameter("default", "Trained network: a name that ships, or the path of a file")
+    probability: float = parameter(0.5, "Least probability of soot", above=0, below=1)
+
+
+def segment_by_cnn(image, pixel_size_nm, options):
+    """Return the mask (H, W) of an image (H, W); see `CNN`."""
+    mask = load_segmenter(options.model).probability(image) > options.probability
+    return rolling_ball(mask, pixel_size_nm, options.minimum_pixels, options.closing_nm)
+
+
+class Segmenter:
+    """A trained network and its card.
+
+    Attributes
+    ----------
+    network : torch.nn.Module
+        Takes standardised images (B, 1, H, W), H and W multiples of 32; gives logits of the same shape.
+    card : dict
+        See `save_model`; ``card["network"]`` holds what `build_network` needs.
+    """
+
+    def __init__(self, network, card):
+        self.network, self.card = network.eval(), card
+
+    def probability(self, image):
+        """Return the probability of soot, (H, W) float32, of an image (H, W) of any grey scale and any size."""
+        import torch
+
+        image = standardise(image)
+        height, width = image.shape
+        total, weights = np.zeros((2, height, width), np.float32)
+        for top, bottom in _spans(height):
+            for left, right in _spans(width):
+                tile = image[top:bottom, left:right]
+                padding = [(0, -n % STRIDE) for n in tile.shape]
+                padded = torch.from_numpy(np.pad(tile, padding, mode="symmetric"))[None, None]
+                with torch.inference_mode():
+                    found = torch.sigmoid(self.network(padded))[0, 0].numpy()[: tile.shape[0], : tile.shape[1]]
+                weight = np.outer(*(_ramp(*span) for span in ((top, bottom, height), (left, right, width))))
+                total[top:bottom, left:right] += weight * found
+                weights[top:bottom, left:right] += weight
+        total /= weights
+        return total
+
+    def save(self, path):
+        """Write the network to ``NAME.safetensors`` (in half precision) with its card."""
+        tensors = {name: tensor.numpy() for name, tensor in self.network.state_dict().items()}
+        halved = {name: a.astype(np.float16) if a.dtype == np.float32 else a for name, a in tensors.items()}
+        return save_model(path, halved, self.card)
+
+
+def load_segmenter(name="default"):
+    """Load a trained segmenter.
+
+    Parameters
+    ----------
+    name : str or path
+        One that ships, or a path that ends in ``.safetensors``.
+
+    Returns
+    -------
+    Segmenter
+
+    Raises
+    ------
+    ValueError
+        If there is none, or the file holds something else.
+    """
+    path = find_model("soot", name)
+    return _load(path, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+def build_network(encoder, pyramid_channels, segmentation_channels, weights=None):
+    """Return segmentation_models_pytorch's FPN for grey images and one class.
+
+    Parameters
+    ----------
+    encoder : str
+        Its name in segmentation_models_pytorch, such as ``resnet50``.
+    pyramid_channels, segmentation_channels : int
+        256 and 128 in the document.
+    weights : str, optional
+        ``imagenet``; by default random ones.
+    """
+    import segmentation_models_pytorch as smp
+
+    return smp.FPN(
+        encoder,
+        encoder_weights=weights,
+        in_channels=1,
+        decoder_pyramid_channels=pyramid_channels,
+        decoder_segmentation_channels=segmentation_channels,
+    )
+
+
+def standardise(image):
+    """Return an image of mean 0 and standard deviation 1, float32: what the network sees."""
+    image = np.asarray(image, np.float32)
+    return ((image - image.mean(dtype=np.float64)) / max(image.std(dtype=np.float64), 1e-12)).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=4)
+def _load(path, _modified):
+    import torch
+
+    tensors, card = load_model(path)
+    if "network" not in card:
+        raise ValueError(f"{path} holds no segmenter: its card has no entry 'network'")
+    network = build_network(**card["network"])
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
+    return Segmenter(network, card)
+
+
+def _spans(length):
+    """Cut a length into spans of at most a tile that overlap, as evenly as can be."""
+    count = max(1, math.ceil((length - OVERLAP_PX) / (TILE_PX - OVERLAP_PX)))
+    starts = np.linspace(0, max(length - TILE_PX, 0), count).round().astype(int)
+    return [(start, min(start + TILE_PX, length)) for start in starts]
+
+
+def _ramp(start, stop, length):
+    """Return the weights of a tile's pixels along one axis: they fall towards edges that lie inside the image."""
+    inside = np.arange(stop - start, dtype=np.float32) + 0.5
+    from_start = inside if start > 0 else np.inf
+    from_stop = inside[::-1] if stop < length else np.inf
+    return np.minimum(np.minimum(from_start, from_stop) / OVERLAP_PX, 1.0) + np.zeros_like(inside)
