@@ -12,7 +12,7 @@ from particlelab.cli import main
 from particlelab.lab import dashboards
 from particlelab.lab.doctor import PACKAGES
 
-COMMANDS = ("run", "batch", "serve", "report", "doctor")
+COMMANDS = ("run", "batch", "serve", "report", "doctor", "measure")
 
 
 @pytest.fixture

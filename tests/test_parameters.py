@@ -69,6 +69,17 @@ def test_the_papermill_cell_executes_to_the_same_set():
     assert Imaging.select(values) == Imaging(pixel_size_nm=0.25, sizers=("hough", "pcm"))
 
 
+def test_a_list_too_long_for_a_line_is_written_as_the_formatter_writes_it():
+    class Names(Parameters):
+        names: tuple[str, ...] = parameter(tuple(f"a name that is long {i}" for i in range(9)), "Names")
+
+    cell = Names.cell()
+    assert max(map(len, cell.splitlines())) <= 120 and "# Names" in cell
+    values = {}
+    exec(cell, values)
+    assert Names.select(values) == Names()
+
+
 def test_select_leaves_alone_what_it_does_not_name():
     assert Imaging.select({"frames": 4, "unrelated": object()}).frames == 4
 

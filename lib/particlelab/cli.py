@@ -1,13 +1,19 @@
-"""The command line: ``particlelab run | batch | serve | report | doctor``.
+"""The command line: ``particlelab run | batch | serve | report | doctor | measure``.
 
 What a command needs is imported by it: help comes at once, and the workers of a batch, which import this module again,
 load nothing that they do not use.
 """
 
+import importlib
+import inspect
+import pkgutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
+
+import particlelab
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -102,6 +108,88 @@ def doctor():
     Console(highlight=False).print(table)
     typer.echo(f"Project: {folders.home()}")
     raise typer.Exit(any(finding.needed and not finding.good for finding in findings))
+
+
+class _Domains(TyperGroup):
+    """A command for each domain that can measure files, made when it is asked for."""
+
+    def list_commands(self, ctx):
+        packages = [package.name for package in pkgutil.iter_modules(particlelab.__path__) if package.ispkg]
+        domains = sorted(set(packages) - {"lab", "learning", "measure"})
+        return [name for name in domains if hasattr(importlib.import_module(f"particlelab.{name}"), "measure_file")]
+
+    def get_command(self, ctx, cmd_name):
+        domains = self.list_commands(ctx)
+        if cmd_name not in domains:
+            raise ValueError(f"there is no domain {cmd_name!r} that measures files; there are {', '.join(domains)}")
+        return _measuring(cmd_name)
+
+
+app.add_typer(
+    typer.Typer(cls=_Domains, no_args_is_help=True, subcommand_metavar="DOMAIN FILE..."),
+    name="measure",
+    help="Measure images of a domain, one or many, with options of its own.",
+)
+
+
+def _measuring(name):
+    """Return the command that measures files of a domain; its options are the fields of the domain's Measurement."""
+    from particlelab.lab.options import options
+
+    domain = importlib.import_module(f"particlelab.{name}")
+
+    def measure(
+        files: Annotated[list[Path], typer.Argument(help="Images, or folders of images.", metavar="FILE")],
+        output: Annotated[
+            Path | None, typer.Option("-o", "--output", help="Table to write: .csv or .parquet; printed if not given.")
+        ] = None,
+        workers: Annotated[int, typer.Option(help="Files that are measured at the same time.", min=1)] = 1,
+        fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what stands in the output.")] = False,
+        parameter: Annotated[
+            list[str] | None, typer.Option("-p", "--parameter", help="NAME=VALUE of any parameter; may be given again.")
+        ] = None,
+        **given,
+    ):
+        given |= dict(_assignment(text) for text in parameter or [])
+        _measure(domain.measure_file, domain.Measurement(**given), files, output, workers, fresh)
+
+    signature = inspect.signature(measure)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    generated = options(domain.Measurement, getattr(domain, "MEASUREMENT_GROUPS", None))
+    measure.__signature__ = signature.replace(parameters=[*own, *generated])
+    command = typer.Typer(add_completion=False)
+    command.command(name, help=f"Measure images of {name}: a table with a line for each particle, and its summary.")(
+        measure
+    )
+    return typer.main.get_command(command)
+
+
+def _measure(measure_file, parameters, paths, output, workers, fresh):
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from particlelab.lab.measuring import find_files, measure_files, summary_in_words
+
+    files = find_files(paths)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    try:
+        console = Console(stderr=True)
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task("Measuring", total=len(files))
+            measured = measure_files(
+                measure_file, parameters, files, output, workers, fresh, lambda file, error: bar.advance(task)
+            )
+    except KeyboardInterrupt:
+        kept = f" What was measured stands in {output}; the same command goes on." if output else ""
+        typer.echo(f"Stopped.{kept}", err=True)
+        raise typer.Exit(130) from None
+    if output is None and len(measured.summary):
+        Console(highlight=False).print(summary_in_words(measured.summary))
+    if output is not None:
+        typer.echo(f"{len(files) - len(measured.errors)} of {len(files)} files measured: {output}")
+    for row in measured.errors.itertuples():
+        typer.echo(f"{row.file}: {row.error}", err=True)
+    raise typer.Exit(int(len(measured.errors) > 0))
 
 
 def _assignment(text):

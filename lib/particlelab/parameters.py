@@ -129,7 +129,7 @@ class Parameters(BaseModel):
         lines = []
         defaults = cls(**values).model_dump()
         for item in cls.describe():
-            assignment = f"{item.name} = {_literal(defaults[item.name])}"
+            assignment = _assignment(item.name, defaults[item.name])
             comment = f"# {item.unit}: {item.text}" if item.unit else f"# {item.text}"
             choices = f" ({', '.join(map(str, item.choices))})" if item.choices else ""
             whole = [
@@ -178,12 +178,20 @@ def compose(name, base, **parts):
         for prefix, model in parts.items()
         for field, info in model.model_fields.items()
     }
-    return create_model(name, __base__=base, **fields)
+    return create_model(name, __base__=base, __module__=base.__module__, **fields)  # where processes look for it
 
 
 def part(parameters, prefix, model):
     """Take one set out of a set that `compose` made."""
     return model(**{field: getattr(parameters, f"{prefix}_{field}") for field in model.model_fields})
+
+
+def _assignment(name, value):
+    """Source of an assignment; a list that is too long for a line has one member a line."""
+    line = f"{name} = {_literal(value)}"
+    if len(line) <= _LINE or not isinstance(value, tuple | list):
+        return line
+    return "\n".join([f"{name} = [", *(f"    {_literal(item)}," for item in value), "]"])
 
 
 def _literal(value):

@@ -219,7 +219,7 @@ def test_another_micrograph_and_another_method_give_what_the_library_gives(opene
         micrographs = page.get_by_role("group", name="Micrograph").locator("visible=true")
         micrographs.get_by_role("button", name=sample.name, exact=True).click()
         page.get_by_label("Classifier").locator("visible=true").select_option(figures.NAMES[classifier])
-        found = soot.examine(sample.image, sample.pixel_size_nm, soot.Measurement(classifier=classifier))
+        found = soot.examine(sample.image, sample.pixel_size_nm, soot.measurement_of()(classifier=classifier))
         page.wait_for_function(
             """n => [...document.querySelectorAll('.pl-figures .js-plotly-plot')].some(f => f.offsetParent &&
                  JSON.stringify(Array.from(f._fullData?.find(t => t.mode === 'text')?.text ?? [], Number)) === n)""",

@@ -6,7 +6,15 @@ from scipy import stats
 from scipy.integrate import trapezoid
 from scipy.spatial.distance import jensenshannon
 
-from particlelab.measure.distributions import bootstrap_interval, fit_lognormal, js_divergence, log_density, moment_mean
+from particlelab.measure.distributions import (
+    bootstrap_interval,
+    fit_lognormal,
+    geometric_moments,
+    hatch_choate,
+    js_divergence,
+    log_density,
+    moment_mean,
+)
 from particlelab.randomness import generator
 
 
@@ -33,6 +41,41 @@ def test_lognormal_intervals_hold_the_truth_as_often_as_they_say():
     error = (0.9 * 0.1 / 2000) ** 0.5
     assert mean == pytest.approx(0.9, abs=4 * error)
     assert deviation == pytest.approx(0.9, abs=4 * error)
+
+
+@pytest.mark.parametrize("power", [-2, 1, 2, 3])
+def test_a_lognormal_weighted_by_a_power_is_that_of_hatch_and_choate(power):
+    """Geometric mean 100 exp(power ln^2 1.5), and the same geometric standard deviation."""
+    d = quantiles(100, 1.5, 1_000_000)
+    fit = fit_lognormal(d, weights=d**power)
+    assert fit.mean == pytest.approx(100 * np.exp(power * np.log(1.5) ** 2), rel=1e-3)
+    assert fit.deviation == pytest.approx(1.5, rel=2e-3)
+    assert hatch_choate(100, 1.5, power) == pytest.approx(fit.mean, rel=1e-3)
+    assert hatch_choate(hatch_choate(100, 1.5, power), 1.5, -power) == pytest.approx(100)
+
+
+def test_weights_by_hand():
+    mean, deviation = geometric_moments([1, np.e], [[1, 3], [1, 1], [1, 0], [0, 0]])
+    # ln d: 0, 1; weights 1, 3: mean 3/4, squares 9/16 + 3/16, freedom 4 - 10/4
+    assert np.log(mean) == pytest.approx([0.75, 0.5, 0, np.nan], nan_ok=True)
+    assert np.log(deviation) == pytest.approx([0.5**0.5, 0.5**0.5, np.nan, np.nan], nan_ok=True)
+
+
+def test_equal_weights_change_nothing_and_zeros_leave_out():
+    d = quantiles(30, 1.4, 20)
+    fit, weighted = fit_lognormal(d), fit_lognormal(d, weights=np.full(20, 0.3))
+    assert np.hstack(weighted) == pytest.approx(np.hstack(fit))
+    half = fit_lognormal(d, weights=np.arange(20) < 8)
+    assert np.hstack(half[:4]) == pytest.approx(np.hstack(fit_lognormal(d[:8])[:4]))
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [([1, 2], "one weight"), ([1, -1, 1], "not negative"), ([1, np.nan, 1], "finite"), ([0, 0, 1], "2 positive")],
+)
+def test_bad_weights_are_refused(weights, words):
+    with pytest.raises(ValueError, match=words):
+        fit_lognormal([1, 2, 3], weights=weights)
 
 
 @pytest.mark.parametrize(("p", "q", "expected"), [(1, 0, 108.567), (3, 2, 150.833), (4, 3, 177.785), (0, 0, 100.0)])

@@ -3,36 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from particlelab import soot
 from particlelab.parameters import ParameterError
 from particlelab.randomness import generator
+from particlelab.reading import ReadError
 from particlelab.soot.measurement import tabulate
-
-
-def test_intervals_of_the_summary_cover_the_population_mean():
-    """95 % intervals of the geometric mean: between 91 and 99 % of 300 populations of 12 (3 standard errors)."""
-    covered = 0
-    for seed in range(300):
-        da = np.exp(generator(seed, "population").normal(np.log(150), 0.5, 12))
-        row = (
-            soot.summarise(pd.DataFrame({"da_nm": da, "dp_nm": da / 8})).set_index("quantity").loc["da, geometric mean"]
-        )
-        covered += row.low < 150 < row.high
-    assert 0.91 <= covered / 300 <= 0.99
-
-
-def test_too_few_aggregates_have_a_value_but_no_interval():
-    summary = soot.summarise(pd.DataFrame({"da_nm": [100.0, 200.0], "dp_nm": [20.0, np.nan]})).set_index("quantity")
-    assert summary.loc["da, geometric mean", "value"] == pytest.approx(np.sqrt(100 * 200))
-    assert np.isnan(summary.loc["da, geometric mean", "low"]) and summary.loc[
-        "dp, geometric mean", "value"
-    ] == pytest.approx(20)
-
-
-def test_nothing_found_gives_an_empty_table_and_says_so():
-    summary = soot.summarise(pd.DataFrame({"da_nm": [], "dp_nm": []}))
-    assert summary.to_dict("records")[0]["value"] == 0 and len(summary) == 1
 
 
 def test_options_reach_their_method_and_wrong_ones_are_refused():
@@ -89,9 +66,9 @@ def test_options_of_a_sizing_method_and_its_calibration_reach_it():
 
 def test_an_examination_is_a_measurement():
     image = soot.simulate_micrograph(SCENE, generator(3, "crowded")).image
-    parameters = soot.Measurement(classifier="threshold", sizer="edm_ws", minimum_pixels=300)
-    examined = soot.examine(image, 1.0, parameters)
-    table, summary = soot.measure(image, 1.0, classifier="threshold", sizer="edm_ws", minimum_pixels=300)
+    options = {"classifier": "threshold", "sizer": "edm_ws", "minimum_pixels": 300, "intervals": "counts"}
+    examined = soot.examine(image, 1.0, soot.Measurement(**options))
+    table, summary = soot.measure(image, 1.0, **options)
     assert examined.failure == "" and examined.mask.any() and len(table) > 0
     pd.testing.assert_frame_equal(examined.table, table)
     pd.testing.assert_frame_equal(examined.summary, summary)
@@ -107,7 +84,69 @@ def test_a_failed_mask_is_refused_by_a_measurement_and_kept_by_an_examination():
         soot.measure(image, 1.0, keep_border=True)
     examined = soot.examine(image, 1.0, soot.Measurement(keep_border=True))
     assert examined.failure == str(failure.value)
+    assert examined.summary.from_segmentation.isna().all()  # a decision moved from a wrong one tells nothing
     np.testing.assert_array_equal(examined.mask, failure.value.mask)
     assert examined.mask.mean() == pytest.approx(0.28, abs=0.01)
     assert len(examined.table) == 1 and examined.table.touches_border.item()
     assert len(soot.examine(image, 1.0, soot.Measurement()).table) == 0  # cut by the border
+
+
+def test_a_given_mask_is_measured_as_it_is():
+    simulated = crowded()[0]
+    table, _ = soot.measure(
+        simulated.image, 1.0, simulated.mask, minimum_pixels=0, keep_border=True, intervals="counts"
+    )
+    np.testing.assert_array_equal(table.n_pixels, soot.analyse_aggregates(simulated.mask, 1.0).n_pixels)
+    with pytest.raises(ValueError, match="same shape"):
+        soot.measure(simulated.image, 1.0, simulated.mask[1:])
+    with pytest.raises(ValueError, match="of type bool"):
+        soot.measure(simulated.image, 1.0, simulated.mask.astype(int))
+
+
+def test_every_size_of_every_aggregate_has_an_interval_and_fast_ones_have_none():
+    simulated = crowded()[0]
+    table, summary = soot.measure(simulated.image, 1.0, simulated.mask, sizer="network")
+    fast, fast_summary = soot.measure(simulated.image, 1.0, simulated.mask, sizer="network", intervals="counts")
+    for column in ("da_nm", "rg_nm", "dp_nm", "n_primaries"):
+        assert (table[f"{column}_low"] < table[column]).all() and (table[column] < table[f"{column}_high"]).all()
+    pd.testing.assert_frame_equal(table[list(fast)], fast)
+    pd.testing.assert_series_equal(summary.value, fast_summary.value)
+    assert fast_summary.from_segmentation.isna().all() and fast_summary.from_methods.isna().all()
+    assert (summary.high - summary.low >= fast_summary.high - fast_summary.low - 1e-9)[1:].all()
+
+
+def save(path, array, **options):
+    Image.fromarray(array).save(path, **options)
+    return path
+
+
+def test_a_file_is_measured_like_its_image_at_its_own_scale(tmp_path):
+    """A TIFF states 2 nm; the parameter is for files that state nothing."""
+    image = soot.simulate_micrograph(SCENE, generator(3, "crowded")).image
+    silent = save(tmp_path / "silent.png", image)
+    stating = save(tmp_path / "stating.tif", image, resolution=1e7 / 2, resolution_unit=3)
+    parameters = soot.Measurement(pixel_size_nm=1.0, intervals="counts", keep_border=True)
+    expected = soot.measure(image, 1.0, keep_border=True, intervals="counts")
+    for found, frame in zip(soot.measure_file(silent, parameters), expected, strict=True):
+        pd.testing.assert_frame_equal(found, frame)
+    assert (soot.measure_file(stating, parameters)[0].da_nm > 1.5 * expected[0].da_nm.max()).any()
+    with pytest.raises(ReadError, match=r"silent\.png does not say how large its pixels are"):
+        soot.measure_file(silent, soot.Measurement(intervals="counts"))
+
+
+def test_the_mask_beside_a_file_is_taken_if_asked_for(tmp_path):
+    simulated = crowded()[0]
+    path = save(tmp_path / "a.png", simulated.image)
+    parameters = soot.Measurement(pixel_size_nm=1.0, masks=True, intervals="counts", minimum_pixels=0, keep_border=True)
+    with pytest.raises(ReadError, match=r"a\.png has no mask beside it"):
+        soot.measure_file(path, parameters)
+    soot.save_mask(path, simulated.mask)
+    table, _ = soot.measure_file(path, parameters)
+    np.testing.assert_array_equal(table.n_pixels, soot.analyse_aggregates(simulated.mask, 1.0).n_pixels)
+
+
+def test_a_dashboard_begins_with_a_scale_and_intervals_that_come_at_once():
+    plain, named = soot.measurement_of(), soot.measurement_of(["a", "b"])
+    assert (plain().pixel_size_nm, plain().intervals, named().micrograph) == (0.536, "counts", "a")
+    assert "masks" not in plain.model_fields and soot.Measurement().intervals == "all"
+    assert set(named.model_fields) - set(plain.model_fields) == {"micrograph"}

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-_SUFFIX = ".tmp"
+from particlelab.writing import DRAFT_ENDING, write_text
 
 
 @contextlib.contextmanager
@@ -28,7 +28,7 @@ def claim(place):
             stack.enter_context(_lock(place))
             _sweep(place)
             made = tempfile.TemporaryDirectory(
-                prefix=f".{place.name}-", suffix=_SUFFIX, dir=place.parent, ignore_cleanup_errors=True
+                prefix=f".{place.name}-", suffix=DRAFT_ENDING, dir=place.parent, ignore_cleanup_errors=True
             )
         except OSError:
             made = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
@@ -42,15 +42,6 @@ def settle(draft, place):
     sync(draft)
     draft.rename(place)
     sync(place.parent)
-
-
-def write_text(path, text):
-    """Write a text file so that it is either all there or as it was before; return its path."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}{_SUFFIX}")
-    draft.write_text(text, encoding="utf-8")
-    return draft.replace(path)
 
 
 def write_json(path, content):
@@ -100,7 +91,7 @@ def _stands(path, handle):
 
 def _sweep(place):
     """Remove what killed processes left behind: temporary folders of runs whose lock nobody holds."""
-    for left in place.parent.glob(f".*{_SUFFIX}"):
+    for left in place.parent.glob(f".*{DRAFT_ENDING}"):
         owner = place.with_name(left.name[1:].rpartition("-")[0])
         with contextlib.suppress(BlockingIOError), contextlib.ExitStack() as stack:
             if owner != place:  # the lock of this place is held already

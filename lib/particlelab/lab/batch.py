@@ -17,17 +17,12 @@ import nbformat
 import pandas as pd
 
 from particlelab.lab import folders
-from particlelab.lab.environment import cores
+from particlelab.lab.environment import thread_limits
 from particlelab.lab.execution import LOST_WORKERS, done, execute, fail
 from particlelab.lab.fingerprint import fingerprint, fingerprint_of_source
 from particlelab.lab.sweeps import Execution, Sweep, load_sweep
 
 __all__ = ["Execution", "Sweep", "load_sweep", "run_sweep"]
-
-_THREAD_LIMITS = (
-    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS"),
-    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
-)
 
 
 def run_sweep(sweep, workers=2, scheduler=None, folder=None, timeout_s=None, progress=print):
@@ -168,7 +163,7 @@ def _run(tasks, workers, scheduler, timeout_s):
         stack.enter_context(dask.config.set(settings))
         if scheduler is None:
             workers = slots = min(workers, len(tasks))
-            limits = dict.fromkeys(_THREAD_LIMITS, str(max(cores() // workers, 1)))
+            limits = thread_limits(workers)
             # Memory is not limited here: the notebooks are processes of their own, which dask does not see.
             options = {"memory_limit": 0, "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
             scheduler = stack.enter_context(LocalCluster(n_workers=workers, threads_per_worker=1, **options))

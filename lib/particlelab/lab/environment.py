@@ -11,6 +11,10 @@ from pathlib import Path
 
 from particlelab.lab import folders
 
+_THREADS = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS"),
+    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
+)
 _PACKAGES = (
     *("particlelab", "numpy", "scipy", "pandas", "scikit-image", "scikit-learn", "numba", "torch", "torchvision"),
     *("tensorflow", "keras", "segmentation-models-pytorch", "smogn", "trackpy"),
@@ -25,6 +29,11 @@ def environment():
 def cores():
     """Return how many cores of the machine this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def thread_limits(workers):
+    """Return the environment variables by which so many worker processes share the cores of this machine."""
+    return dict.fromkeys(_THREADS, str(max(cores() // workers, 1)))
 
 
 @functools.cache

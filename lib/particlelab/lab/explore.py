@@ -117,7 +117,7 @@ class Explorer(Dashboard):
         self._file = self._upload_value = None  # handed over and not read yet; read
         self._started = False
         self._lock = threading.RLock()  # held while something is shown, so that nothing old comes after something new
-        self.widget = _page(title, about, box(widgets.Box, [self._left(live), self._screen.widget], "pl-columns"))
+        self.widget = framed(title, about, box(widgets.Box, [self._left(live), self._screen.widget], "pl-columns"))
         self.controls.observe(lambda name: self.compute() if live else self.controls.clear_errors())
         if upload is not None:
             upload.on_file(self._take)
@@ -238,7 +238,7 @@ class Explorer(Dashboard):
 
     def _show_error(self, error):
         """Tell an error in words: beside the control it names, otherwise in the status line."""
-        rest = self.controls.show_errors(error) if isinstance(error, ValueError) else _words(error)
+        rest = self.controls.show_errors(error) if isinstance(error, ValueError) else error_in_words(error)
         self._screen.show_state("error", rest or f"See the marked control. {self._from_before}")
 
 
@@ -257,7 +257,7 @@ class Tabs(Dashboard):
         self._opened = set()
         self._tab = widgets.Tab(self._boxes, titles=tuple(children), selected_index=0)
         self._tab.observe(lambda change: self._open(change.new), names="selected_index")
-        self.widget = _page(title, about, self._tab)
+        self.widget = framed(title, about, self._tab)
 
     def start(self):
         """Open the tab that is in front."""
@@ -281,13 +281,14 @@ class Tabs(Dashboard):
             self.children[index].start()
 
 
-def _page(title, about, content):
+def framed(title, about, content):
+    """Return the widget of a dashboard: heading, sentence, content, in the lab's look."""
     text = f"<h2>{escape(title)}</h2>" * bool(title) + f"<p>{escape(about)}</p>" * bool(about)
     heading = [html(text, "pl-heading")] if text else []
     return box(widgets.VBox, [Look(), *heading, content], "pl-dashboard")
 
 
-def _words(error):
+def error_in_words(error):
     """An error that a computation should not have raised, in a line."""
     if isinstance(error, MemoryError):
         return "There is not enough memory for this; choose smaller values."

@@ -8,9 +8,10 @@ from pathlib import Path
 import nbformat
 
 from particlelab.lab import folders
-from particlelab.lab.atomic import read_json, write_text
+from particlelab.lab.atomic import read_json
 from particlelab.lab.notebook_files import title
 from particlelab.lab.results import document_and_here, format_value
+from particlelab.writing import write_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 # Whatever a page holds, the browser loads nothing from anywhere. Figures need scripts that stand in the page.

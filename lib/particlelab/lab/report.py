@@ -13,10 +13,11 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments.formatters import HtmlFormatter
 
 from particlelab.lab import folders
-from particlelab.lab.atomic import read_json, write_text
+from particlelab.lab.atomic import read_json
 from particlelab.lab.notebook_files import declared_parameters, given_parameters, is_added, title
 from particlelab.lab.overview import POLICY, TEMPLATES, made_with, write_index, write_scoreboard
 from particlelab.lab.theme import CONFIG
+from particlelab.writing import write_text
 
 __all__ = ["write_index", "write_report", "write_scoreboard"]
 

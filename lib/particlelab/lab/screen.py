@@ -58,6 +58,8 @@ class Screen:
         Names the files that are downloaded.
     stop : callable
         Called without arguments when the stop button is pressed.
+    above : sequence of ipywidgets.Widget
+        What stands between the status and the drawing.
 
     Attributes
     ----------
@@ -68,7 +70,7 @@ class Screen:
         What is shown.
     """
 
-    def __init__(self, title, stop):
+    def __init__(self, title, stop, above=()):
         self.state, self.drawing, self._title = "ready", None, title
         self._status = html("", "pl-status-line")
         self._bar = widgets.FloatProgress(0, min=0, max=1)
@@ -79,7 +81,7 @@ class Screen:
         self._table = html("", "pl-table-box")
         self._downloads = box(widgets.Box, [], "pl-downloads")
         status = box(widgets.Box, [self._status, self._bar, self._stop], "pl-status")
-        parts = [status, self._message, self._figures, self._table, self._downloads]
+        parts = [status, *above, self._message, self._figures, self._table, self._downloads]
         self.widget = box(widgets.VBox, parts, "pl-right")
         self.show_state("ready")
 

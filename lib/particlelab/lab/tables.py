@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 MOST_ROWS = 500
-UNITS = {"nm": "nm", "nm2": "nm²", "um": "µm", "um2": "µm²", "px": "px", "s": "s", "ms": "ms", "um2_s": "µm²/s"}
+UNITS = {"nm": "nm", "nm2": "nm²", "nm3": "nm³", "um": "µm", "um2": "µm²", "px": "px"}
+UNITS |= {"s": "s", "ms": "ms", "um2_s": "µm²/s"}
 
 
 def html_table(frame, label="Table", meanings=None):
@@ -51,8 +52,8 @@ def heading(column):
     """Return the name of a column in words, its unit in brackets."""
     words = str(column)
     units = "|".join(sorted(UNITS, key=len, reverse=True))
-    if found := re.fullmatch(rf"(.+)_({units})", words):
-        words = f"{found[1]} ({UNITS[found[2]]})"
+    if found := re.fullmatch(rf"(.+?)_({units})(_low|_high|)", words):
+        words = f"{found[1]}{found[3]} ({UNITS[found[2]]})"
     return words.replace("_", " ")
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from particlelab.writing import write_bytes
+
 ENDING = ".safetensors"
 
 
@@ -38,8 +40,8 @@ def save_model(path, tensors, card):
     if path.suffix != ENDING:
         raise ValueError(f"a model file ends in {ENDING}, got {path.name}")
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    _write(path, save(arrays, {"card": json.dumps(card, ensure_ascii=False)}))
-    _write(path.with_suffix(".md"), _readable(path.stem, card).encode())
+    write_bytes(path, save(arrays, {"card": json.dumps(card, ensure_ascii=False)}))
+    write_bytes(path.with_suffix(".md"), _readable(path.stem, card).encode())
     return path
 
 
@@ -105,16 +107,6 @@ def shipped_models(domain):
 def _folder(domain):
     home = Path(os.environ.get("PARTICLELAB_HOME") or Path(__file__).resolve().parents[3])
     return home / "data" / "models" / domain
-
-
-def _write(path, content):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _readable(name, card):

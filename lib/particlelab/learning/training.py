@@ -15,7 +15,9 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader, Dataset
 
 
-def train(model, batch, loss, configure, *, iterations, folder=None, name="", every=200, workers=0, progress=None):
+def train(
+    model, batch, loss, configure, *, iterations, seed=0, folder=None, name="", every=200, workers=0, progress=None
+):
     """Train a model in place.
 
     Parameters
@@ -30,6 +32,8 @@ def train(model, batch, loss, configure, *, iterations, folder=None, name="", ev
     configure : callable
         ``configure(model)`` gives the optimiser and the scheduler of its learning rate by iterations (or None).
     iterations : int
+    seed : int
+        Of what the model draws at random by itself (dropout), at each iteration anew.
     folder : path, optional
         Where checkpoints are written; if it holds one, the training goes on from there.
     name : str
@@ -53,7 +57,7 @@ def train(model, batch, loss, configure, *, iterations, folder=None, name="", ev
         If the folder holds a checkpoint of something else, or the loss is no longer finite.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    module = _Module(model, loss, configure, name)
+    module = _Module(model, loss, configure, seed, name)
     callbacks = [_Progress(iterations, progress)]
     if folder is not None:
         callbacks.append(ModelCheckpoint(folder, "{step}", every_n_train_steps=every, save_top_k=1))
@@ -67,7 +71,7 @@ def train(model, batch, loss, configure, *, iterations, folder=None, name="", ev
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), torch.random.fork_rng():
         warnings.filterwarnings("ignore", module="lightning")  # advice on workers and on going on within an epoch
         trainer.fit(module, _Loader(batch, iterations, workers, trainer), ckpt_path=_last_checkpoint(folder))
     model.cpu().eval()
@@ -81,12 +85,13 @@ def _last_checkpoint(folder):
 
 
 class _Module(LightningModule):
-    def __init__(self, model, loss, configure, name):
+    def __init__(self, model, loss, configure, seed, name):
         super().__init__()
-        self.model, self.loss, self.configure, self.name = model, loss, configure, name
+        self.model, self.loss, self.configure, self.seed, self.name = model, loss, configure, seed, name
         self.history = []
 
     def training_step(self, batch, _):
+        torch.manual_seed((self.seed << 32) + self.global_step)
         loss = self.loss(self.model, *batch)
         if not torch.isfinite(loss):
             raise ValueError(f"the loss is {loss.item()} at iteration {self.global_step}: lower the learning rate")

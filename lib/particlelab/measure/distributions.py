@@ -1,4 +1,4 @@
-"""Size distributions: log-normal fits, moment means, densities, divergences, bootstrap intervals."""
+"""Size distributions: log-normal fits, by number or weighted, moment means, densities, divergences, bootstrap."""
 
 from typing import NamedTuple
 
@@ -16,10 +16,10 @@ class LogNormal(NamedTuple):
     n: int
 
 
-def fit_lognormal(diameters, confidence=0.95):
+def fit_lognormal(diameters, confidence=0.95, weights=None):
     """Fit a log-normal distribution to diameters.
 
-    The geometric mean and geometric standard deviation are those of the sample (with n - 1), and their
+    The geometric mean and geometric standard deviation are those of the sample (`geometric_moments`), and their
     intervals, by Student's t and by chi-square, are exact if ln d is normally distributed.
 
     Parameters
@@ -28,6 +28,9 @@ def fit_lognormal(diameters, confidence=0.95):
         Positive, in any unit; at least two.
     confidence : float
         Between 0 and 1.
+    weights : (n,) array_like, optional
+        How much each diameter counts, in any unit: its mass, for a distribution by mass. At least two must be
+        positive. Intervals are approximate then: Kish's effective number (sum w)^2 / sum w^2 takes the place of n.
 
     Returns
     -------
@@ -36,21 +39,66 @@ def fit_lognormal(diameters, confidence=0.95):
     Raises
     ------
     ValueError
-        If a diameter is not positive and finite, there are fewer than two, or the confidence is not
-        between 0 and 1.
+        If a diameter is not positive and finite, there are fewer than two, a weight is negative or not finite,
+        fewer than two are positive, or the confidence is not between 0 and 1.
     """
-    log_d = np.log(_positive(diameters, least=2))
+    diameters = _positive(diameters, least=2)
+    weights = _weights(weights, diameters)
     tail = (1 - _fraction(confidence)) / 2
-    n, mean, deviation = len(log_d), log_d.mean(), log_d.std(ddof=1)
-    reach = stats.t.ppf(1 - tail, n - 1) * deviation / np.sqrt(n)
-    low, high = deviation * np.sqrt((n - 1) / stats.chi2.ppf([1 - tail, tail], n - 1))
+    mean, deviation = geometric_moments(diameters, weights)
+    n = weights.sum() ** 2 / np.sum(weights**2)
+    reach = stats.t.ppf(1 - tail, n - 1) * np.log(deviation) / np.sqrt(n)
+    low, high = np.log(deviation) * np.sqrt((n - 1) / stats.chi2.ppf([1 - tail, tail], n - 1))
     return LogNormal(
-        float(np.exp(mean)),
-        float(np.exp(deviation)),
-        (float(np.exp(mean - reach)), float(np.exp(mean + reach))),
+        float(mean),
+        float(deviation),
+        (float(mean * np.exp(-reach)), float(mean * np.exp(reach))),
         (float(np.exp(low)), float(np.exp(high))),
-        n,
+        len(diameters),
     )
+
+
+def geometric_moments(diameters, weights):
+    """Return the geometric mean and the geometric standard deviation of weighted diameters, along the last axis.
+
+    The variance of ln d is sum w (ln d - mean)^2 over sum w - sum w^2 / sum w, which is n - 1 where all weights are 1.
+
+    Parameters
+    ----------
+    diameters : (..., n) array_like
+        Positive where the weight is.
+    weights : (..., n) array_like
+        Not negative; of another shape than the diameters if both fit together.
+
+    Returns
+    -------
+    mean, deviation : (...) ndarray
+        NaN where no weight, or (deviation) only one, is positive.
+    """
+    diameters, weights = np.asarray(diameters, float), np.asarray(weights, float)
+    log_d = np.log(np.where(diameters > 0, diameters, 1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        total = weights.sum(axis=-1)
+        mean = np.sum(weights * log_d, axis=-1) / total
+        squares = np.sum(weights * (log_d - mean[..., None]) ** 2, axis=-1)
+        freedom = total - np.sum(weights**2, axis=-1) / total
+        variance = squares / np.where(freedom > 1e-9 * total, freedom, np.nan)
+    return np.exp(mean), np.exp(np.sqrt(variance))
+
+
+def hatch_choate(mean, deviation, power=3):
+    """Return the geometric mean of a log-normal distribution weighted by a power of the diameter.
+
+    mean exp(power ln^2 deviation); the geometric standard deviation stays (Hatch and Choate 1929).
+
+    Parameters
+    ----------
+    mean, deviation : float or ndarray
+        Geometric mean and geometric standard deviation by number.
+    power : float
+        3 for a distribution by mass, 2 by surface; -3 leads from mass back to number.
+    """
+    return mean * np.exp(power * np.log(deviation) ** 2)
 
 
 def moment_mean(diameters, p, q):
@@ -200,6 +248,15 @@ def _positive(values, least):
     if not ((values > 0) & np.isfinite(values)).all():
         raise ValueError("diameters must be positive and finite")
     return values
+
+
+def _weights(weights, diameters):
+    weights = np.ones(len(diameters)) if weights is None else np.asarray(weights, float)
+    if weights.shape != diameters.shape:
+        raise ValueError(f"each diameter needs one weight, got shapes {diameters.shape} and {weights.shape}")
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and np.count_nonzero(weights) >= 2):
+        raise ValueError("weights must be finite and not negative, and at least 2 positive")
+    return weights
 
 
 def _fraction(confidence):

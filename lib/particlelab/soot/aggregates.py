@@ -159,15 +159,32 @@ def _perimeter(inside):
     return length
 
 
-def _optical_depth(image, labels, label, box):
-    """Mean of ln(background / intensity), the background being a plane through the pixels around the box."""
+def background_around(image, labels, box):
+    """Fit the background around an aggregate.
+
+    Parameters
+    ----------
+    image : (H, W) ndarray
+    labels : (H, W) int ndarray
+        All aggregates, as from `label_aggregates`.
+    box : (slice, slice)
+        Of the aggregate.
+
+    Returns
+    -------
+    window : (slice, slice)
+        The box with a margin.
+    background : (h, w) ndarray or None
+        Grey levels of a plane over the window; None where too few pixels are free of aggregates or the plane
+        is not positive.
+    """
     margin = RING_GAP + 10 + max(box[0].stop - box[0].start, box[1].stop - box[1].start) // 8
-    around = tuple(slice(max(0, s.start - margin), s.stop + margin) for s in box)
-    grey, near = image[around].astype(float), labels[around]
+    window = tuple(slice(max(0, s.start - margin), s.stop + margin) for s in box)
+    grey, near = image[window].astype(float), labels[window]
     free = ndimage.distance_transform_edt(near == 0) > RING_GAP
     y, x = np.nonzero(free)
     if len(y) < 10:
-        return np.nan
+        return window, None
     step = 1 + len(y) // RING_PIXELS
     y, x = y[::step], x[::step]
     values = grey[y, x]
@@ -177,10 +194,19 @@ def _optical_depth(image, labels, label, box):
         plane = np.linalg.lstsq(columns[keep], values[keep], rcond=None)[0]
         residual = values - columns @ plane
         keep = np.abs(residual) <= 3 * 1.4826 * np.median(np.abs(residual)) + 1e-9 * np.abs(values).max()
-    y, x = np.nonzero(near == label)
-    background = plane[0] + plane[1] * x + plane[2] * y
-    intensity = grey[y, x]
-    smallest = intensity[intensity > 0].min(initial=np.inf)  # a black pixel has no logarithm
-    if not np.isfinite(smallest) or (background <= 0).any():
+    height, width = near.shape
+    background = plane[0] + plane[1] * np.arange(width) + plane[2] * np.arange(height)[:, None]
+    return window, background if (background > 0).all() else None
+
+
+def _optical_depth(image, labels, label, box):
+    """Mean of ln(background / intensity), the background being a plane through the pixels around the box."""
+    window, background = background_around(image, labels, box)
+    if background is None:
         return np.nan
-    return float(np.mean(np.log(background / np.maximum(intensity, smallest))))
+    inside = labels[window] == label
+    intensity = image[window][inside].astype(float)
+    smallest = intensity[intensity > 0].min(initial=np.inf)  # a black pixel has no logarithm
+    if not np.isfinite(smallest):
+        return np.nan
+    return float(np.mean(np.log(background[inside] / np.maximum(intensity, smallest))))

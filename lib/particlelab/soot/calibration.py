@@ -52,7 +52,9 @@ class Calibration(Parameters):
 class Recovery(Parameters):
     """How well the sizing methods find known primary diameters."""
 
-    sizers: tuple[Literal[tuple(METHODS)], ...] = parameter(("hough", "edm_sbs", "pcm", "edm_ws"), "Sizing methods")
+    sizers: tuple[Literal[tuple(METHODS)], ...] = parameter(
+        ("hough", "edm_sbs", "pcm", "edm_ws", "network"), "Sizing methods"
+    )
     aggregates: int = parameter(60, "Aggregates to simulate and to size", low=4, high=100_000)
     seed: int = parameter(0, "Seed of the aggregates", low=0)
 
@@ -98,7 +100,7 @@ def calibrate(parameters, rng, methods=tuple(METHODS), progress=None):
         redrawn = 0
         width, height = (int(max(64, n)) for n in size)
         frame = Micrograph(pixel_size_nm=pixel, width_px=width, height_px=height, overlap=truth["overlap"])
-        picture = render(_centred(centres, radii, width, height, pixel), frame, rng)
+        picture = render(lone_scene(centres, radii, width, height, pixel), frame, rng)
         truth["da_nm"] = math.sqrt(4 * np.count_nonzero(picture.mask) / math.pi) * pixel
         for method in methods:
             sizes = size_primaries(picture.image, picture.mask, pixel, method)
@@ -176,7 +178,7 @@ def _draw(parameters, rng):
     return truth, centres, radii
 
 
-def _centred(centres, radii, width, height, pixel):
+def lone_scene(centres, radii, width, height, pixel):
     """Return the scene of one aggregate whose upright box lies in the middle of a frame."""
     low, high = (centres - radii[:, None]).min(axis=0), (centres + radii[:, None]).max(axis=0)
     middle = np.array([(width - 1) / 2, (height - 1) / 2, 0.0]) * pixel

@@ -3,14 +3,14 @@
 import math
 import os
 import warnings
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from particlelab.parameters import Parameters, parameter
 from particlelab.randomness import generator
-from particlelab.soot.cnn import Segmenter, build_network, standardise
+from particlelab.soot.cnn import Segmenter, build_network, load_segmenter, standardise
 from particlelab.soot.micrographs import Micrograph, Scene, draw_scene, take_picture
 
 CROPS_PER_SCENE = 4
@@ -21,13 +21,14 @@ MARGIN = 1.25  # a crop is rendered so much wider, so that turning and scaling i
 class SegmenterTraining(Parameters):
     """How the network is trained; the defaults train a small one in minutes on two cores."""
 
-    encoder: str = parameter("timm-regnetx_002", "Encoder, by its name in segmentation_models_pytorch")
-    weights: Literal["random", "imagenet"] = parameter("random", "Weights that the encoder starts from")
+    encoder: str = parameter("tu-regnetx_002", "Encoder, by its name in segmentation_models_pytorch")
+    weights: str = parameter("random", "Weights to start from: random, imagenet (the encoder's), or a trained network")
     pyramid_channels: int = parameter(64, "Channels of the decoder's pyramid", low=8, high=512)
     segmentation_channels: int = parameter(32, "Channels of the decoder's segmentation branch", low=8, high=512)
+    magnification: int = parameter(2, "Magnification of the image before the network; 1 in the document", low=1, high=4)
     iterations: int = parameter(600, "Iterations, one batch each", low=1, high=1_000_000)
     batch: int = parameter(8, "Crops in a batch", low=1, high=1024)
-    crop_px: int = parameter(256, "Edge of a crop, a multiple of 32", unit="px", low=32, high=2048)
+    crop_px: int = parameter(160, "Edge of a crop, a multiple of 32", unit="px", low=32, high=2048)
     learning_rate: float = parameter(1e-3, "Base learning rate", above=0, high=1)
     warm_up_iterations: int = parameter(60, "Iterations over which the learning rate rises", low=0, high=1_000_000)
     warm_up_factor: float = parameter(0.001, "Learning rate at the start, relative to the base", above=0, high=1)
@@ -46,6 +47,7 @@ DOCUMENT_TRAINING = SegmenterTraining(
     weights="imagenet",
     pyramid_channels=256,
     segmentation_channels=128,
+    magnification=1,
     iterations=10_000,
     batch=24,
     crop_px=512,
@@ -98,6 +100,7 @@ def train_segmenter(parameters, rng, folder=None, progress=None):
         _loss,
         lambda network: _optimiser(network, p),
         iterations=p.iterations,
+        seed=seed,
         folder=folder,
         name=f"{p!r}, {seed}",
         workers=p.workers,
@@ -109,8 +112,9 @@ def train_segmenter(parameters, rng, folder=None, progress=None):
             "encoder": p.encoder,
             "pyramid_channels": p.pyramid_channels,
             "segmentation_channels": p.segmentation_channels,
+            "magnification": p.magnification,
         },
-        "training": p.model_dump() | {"weights": weights, "seed of the generator's stream": seed},
+        "training": p.model_dump() | {"weights": weights},
         "data": {
             "crops": p.iterations * p.batch,
             "scenes": p.iterations * p.batch // CROPS_PER_SCENE,
@@ -148,7 +152,7 @@ def learning_rates(parameters):
 def draw_crops(parameters, rng, n=CROPS_PER_SCENE):
     """Simulate a scene and take pictures of parts of it, each under conditions of its own, with augmentations.
 
-    The conditions range wider than those measured on real images, so that the network relies on none of them. The
+    The conditions are those measured on real images, or range wider, so that the network relies on none of them. The
     augmentations are the document's: flips, scale and shift, crop, noise, perspective, contrast, blur.
 
     Parameters
@@ -216,8 +220,10 @@ def _optimiser(network, parameters):
 
 
 def _first_network(parameters):
-    """Return the network before training and the name of the weights that it has got."""
-    shape = parameters.encoder, parameters.pyramid_channels, parameters.segmentation_channels
+    """Return the network before training and what its weights are."""
+    shape = parameters.encoder, parameters.pyramid_channels, parameters.segmentation_channels, parameters.magnification
+    if parameters.weights == "random":
+        return build_network(*shape), "random"
     if parameters.weights == "imagenet":
         try:
             return build_network(*shape, "imagenet"), "imagenet"
@@ -227,7 +233,14 @@ def _first_network(parameters):
                 "random weights",
                 stacklevel=3,
             )
-    return build_network(*shape), "random"
+            return build_network(*shape), "random"
+    before = load_segmenter(parameters.weights)
+    network = build_network(*shape)
+    try:
+        network.load_state_dict(before.network.state_dict())
+    except RuntimeError:
+        raise ValueError(f"the network {parameters.weights!r} has another shape: {before.card['network']}") from None
+    return network, {"of a network that was trained with": before.card["training"]}
 
 
 def _draw_scene(rng):
@@ -273,7 +286,9 @@ def _window(scene, base, frame, rng):
 
 
 def _conditions(base, frame, rng):
-    """Return how the microscope sees a window: contrast, background and noise, each within a wide range."""
+    """Return how the microscope sees a window: half of the time as real ones do, otherwise within wide ranges."""
+    if rng.random() < 0.5:
+        return base.replace(width_px=frame, height_px=frame)
     noise = _log_uniform(rng, 2.0, 18.0)
     values = {
         "attenuation_nm": _log_uniform(rng, 35.0, 150.0),

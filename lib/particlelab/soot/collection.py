@@ -90,17 +90,48 @@ def read_folder(folder, pixel_size_nm):
     """
     if not Path(folder).is_dir():
         raise ReadError(f"{folder} is not a folder")
-    files = sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in IMAGE_ENDINGS)
-    masks = [path for path in files if path.stem.endswith("_mask")]
-    images = [path for path in files if path not in masks]
+    images = [path for path in _images(folder) if not path.stem.endswith("_mask")]
     if not images:
         raise ReadError(f"{folder} holds no image; expected files ending in {', '.join(IMAGE_ENDINGS)}")
     names = [path.stem for path in images]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ReadError(f"{folder} holds more than one image of the name {', '.join(twice)}; give each its own")
-    owners = {mask: _owner(mask.stem, names) for mask in masks}
-    return [_read(path, [m for m in masks if owners[m] == path.stem], pixel_size_nm) for path in images]
+    return [_read(path, pixel_size_nm) for path in images]
+
+
+def find_mask(path):
+    """Return the path of the mask that lies beside a micrograph (`read_folder` says which), None if there is none."""
+    path = Path(path)
+    files = [other for other in _images(path.parent) if other.stem.startswith(path.stem)]
+    names = [other.stem for other in files if not other.stem.endswith("_mask")]
+    return next((f for f in files if f.stem.endswith("_mask") and _owner(f.stem, names) == path.stem), None)
+
+
+def read_mask(path, image):
+    """Read the mask of a micrograph: soot is what is not 0.
+
+    Parameters
+    ----------
+    path : path
+    image : Image
+        The micrograph.
+
+    Returns
+    -------
+    (H, W) ndarray of bool
+
+    Raises
+    ------
+    ReadError
+        If it cannot be read, or has another shape than the micrograph.
+    """
+    mask = read_image(path).pixels > 0
+    if mask.shape != image.pixels.shape:
+        raise ReadError(
+            f"{Path(path).name} has the shape {mask.shape}, but its image {image.source} {image.pixels.shape}"
+        )
+    return mask
 
 
 def simulate_collection(n, parameters, seed):
@@ -124,14 +155,16 @@ def simulate_collection(n, parameters, seed):
     ]
 
 
+def _images(folder):
+    return sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in IMAGE_ENDINGS)
+
+
 def _owner(mask_name, names):
     """The image that a mask belongs to, None if there is none: the mask of ``a_b`` is not one of ``a``."""
     return max((name for name in names if mask_name.startswith(name + "_")), key=len, default=None)
 
 
-def _read(path, masks, pixel_size_nm):
-    image = read_micrograph(path)
-    mask = read_image(masks[0]).pixels > 0 if masks else None
-    if mask is not None and mask.shape != image.pixels.shape:
-        raise ReadError(f"{masks[0].name} has the shape {mask.shape}, but its image {path.name} {image.pixels.shape}")
+def _read(path, pixel_size_nm):
+    image, mask = read_micrograph(path), find_mask(path)
+    mask = None if mask is None else read_mask(mask, image)
     return Sample(path.stem, image.pixels, image.pixel_size_nm or pixel_size_nm, mask, None)

@@ -8,22 +8,23 @@ import pandas as pd
 from particlelab.measure import confusion, fit_lognormal
 from particlelab.parameters import Parameters, parameter
 from particlelab.soot.aggregates import label_aggregates
-from particlelab.soot.masks import SegmentationFailure
+from particlelab.soot.corrections import correct
 from particlelab.soot.matching import match_aggregates
 from particlelab.soot.measurement import fit_each, tabulate
 from particlelab.soot.primaries import METHODS as SIZERS
-from particlelab.soot.segmentation import METHODS as CLASSIFIERS
-from particlelab.soot.segmentation import segment
+from particlelab.soot.variants import VARIANTS, Variants
+
+SILENT_IOU = 0.5  # a mask that shares less than this with the truth, and was not detected, is a silent failure
 
 
 class Survey(Parameters):
     """Which methods measure which micrographs."""
 
-    classifiers: tuple[Literal[tuple(CLASSIFIERS)], ...] = parameter(
-        ("otsu", "kmeans", "threshold"), "How soot is told from background"
+    classifiers: tuple[Literal[tuple(VARIANTS)], ...] = parameter(
+        ("cnn + RB + 1000 px", "otsu", "kmeans", "threshold"), "How soot is told from background"
     )
     sizers: tuple[Literal[tuple(SIZERS)], ...] = parameter(
-        ("hough", "edm_sbs", "pcm", "edm_ws"), "How primary particles are sized"
+        ("hough", "edm_sbs", "pcm", "edm_ws", "network"), "How primary particles are sized"
     )
     images: Literal["real", "simulated"] = parameter("real", "Real micrographs where there are any, or simulated ones")
     simulated_images: int = parameter(6, "Micrographs to simulate", low=1, high=10_000)
@@ -43,22 +44,30 @@ class Comparison(NamedTuple):
     masks: dict  # image to classifier to (H, W) bool
 
 
-def compare(samples, classifiers, sizers, minimum_pixels=0, calibrated=False, progress=None):
+def compare(
+    samples, classifiers, sizers, minimum_pixels=0, calibrated=False, *, network="default", pictures=None, progress=None
+):
     """Measure every image of a collection with every classifier and every sizing method.
 
     Aggregates that touch the border are scored as pixels and left out of the table of aggregates:
-    their size is not known.
+    their size is not known. Where the truth is known, the column ``dp_truth_nm`` of aggregates is the true
+    geometric mean diameter of the primaries of that aggregate in which most of its pixels lie.
 
     Parameters
     ----------
-    samples : list of Sample
+    samples : sequence of Sample
+        Asked for one after the other.
     classifiers, sizers : sequence of str
-        Methods of `segment` and `size_primaries`. Where samples have a reference mask, the
+        Names of `VARIANTS`, and methods of `size_primaries`. Where samples have a reference mask, the
         classifier "reference" stands first.
     minimum_pixels : int
-        Aggregates of fewer pixels are left out of the table (1000 in the document's last step).
+        Aggregates of fewer pixels are left out of the table, whatever the classifier, also of the reference.
     calibrated : bool
         Correct primary diameters by the calibration against simulated aggregates.
+    network : str
+        Trained network of the classifiers that begin with "cnn".
+    pictures : int, optional
+        Keep the masks of so many images, the first ones; by default of all.
     progress : callable, optional
         Called with a fraction and a text before each step.
 
@@ -66,34 +75,50 @@ def compare(samples, classifiers, sizers, minimum_pixels=0, calibrated=False, pr
     -------
     Comparison
     """
-    rows, tables, masks = [], [], {sample.name: {} for sample in samples}
+    rows, tables, masks = [], [], {}
     for number, sample in enumerate(samples):
+        variants = Variants(sample.image, sample.pixel_size_nm, network)
         reference = None  # the mask of those aggregates of the reference that count
         methods = [*(["reference"] if sample.mask is not None else []), *classifiers]
         for step, classifier in enumerate(methods):
             if progress:
                 progress((number + step / len(methods)) / len(samples), f"{sample.name}: {classifier}")
-            mask, failure = _segment(sample, classifier)
-            masks[sample.name][classifier] = mask
-            trusted = np.zeros_like(mask) if failure else mask
+            mask, reasons = (sample.mask, []) if classifier == "reference" else variants.segment(classifier)
+            if pictures is None or number < pictures:
+                masks.setdefault(sample.name, {})[classifier] = mask
+            trusted = np.zeros_like(mask) if reasons else mask
             table = tabulate(sample.image, trusted, sample.pixel_size_nm, sizers, minimum_pixels, calibrated=calibrated)
+            labels = label_aggregates(trusted)[0]
+            if sample.truth is not None:
+                table["dp_truth_nm"] = _true_primaries(sample, labels, table.label)
             tables.append(table.assign(image=sample.name, classifier=classifier))
-            counted = np.isin(label_aggregates(trusted)[0], table.label)
+            counted = np.isin(labels, table.label)
             reference = counted if classifier == "reference" else reference
-            row = {"image": sample.name, "classifier": classifier, "failure": failure, **_score(sample, mask)}
-            rows.append(row | _count(sample, reference, counted))
+            row = {"image": sample.name, "classifier": classifier, "failure": "; ".join(reasons)}
+            rows.append(row | _score(sample, mask) | _count(sample, reference, counted))
     if progress:
         progress(1.0, "")
     aggregates = pd.concat([t for t in tables if len(t)] or tables[:1], ignore_index=True)
-    return Comparison(pd.DataFrame(rows), aggregates, masks)
+    segmentations = pd.DataFrame(rows)
+    silent = (segmentations.failure == "") & (segmentations.iou < SILENT_IOU)
+    return Comparison(segmentations.assign(silent=silent), aggregates, masks)
+
+
+def calibrate_sizes(comparison, sizers):
+    """Return a comparison whose primary diameters are corrected by the calibration (`correct`)."""
+    table = comparison.aggregates.copy()
+    for sizer in sizers:
+        table[f"dp_{sizer}_nm"] = correct(sizer, table[f"dp_{sizer}_nm"], table.da_nm)
+    return comparison._replace(aggregates=table)
 
 
 def summarise_classifiers(comparison):
     """Return one row a classifier: table 3 of the document.
 
     Rates, accuracy and IoU leave out images on which a method was detected to have failed;
-    ``iou_all`` counts those as images without any aggregate. ``da_geometric_error`` and
-    ``da_median_error`` compare the diameters of all aggregates with the reference's.
+    ``iou_all`` counts those as images without any aggregate. ``silent`` counts images with an IoU below 0.5 that
+    were not detected. ``da_geometric_error`` and ``da_median_error`` compare the diameters of all aggregates with the
+    reference's.
     """
     reference = comparison.aggregates.query("classifier == 'reference'").da_nm
     rows = []
@@ -101,6 +126,7 @@ def summarise_classifiers(comparison):
         good = part[part.failure == ""]
         da = comparison.aggregates.query("classifier == @classifier").da_nm
         row = {"classifier": classifier, "images": len(part), "failed": len(part) - len(good)}
+        row["silent"] = int(part.silent.sum())
         for rate in ("false_positive", "false_negative", "accuracy", "iou"):
             row[rate] = good[rate].mean()
         row["iou_all"] = part.iou.where(part.failure == "", 0).mean() if part.iou.notna().any() else np.nan
@@ -116,7 +142,8 @@ def summarise_primaries(comparison, sizers):
     """Return one row a classifier and sizing method: tables 4 and 5 of the document.
 
     Geometric mean and geometric standard deviation of the aggregates' primary diameters, and the
-    power law's dp,100 and D_TEM, each with its 95 % interval (``_low``, ``_high``).
+    power law's dp,100 and D_TEM, each with its 95 % interval (``_low``, ``_high``); NaN where there are too few
+    aggregates. The sizing method "truth" stands for the true diameters of simulated aggregates.
     """
     rows = []
     for classifier, part in comparison.aggregates.groupby("classifier", sort=False):
@@ -124,6 +151,8 @@ def summarise_primaries(comparison, sizers):
             dp = part[f"dp_{sizer}_nm"]
             dp = dp[dp > 0].to_numpy()
             row = {"classifier": classifier, "sizer": sizer, "aggregates": len(dp)}
+            for name in ("dp_nm", "gsd", "dp100_nm", "d_tem"):
+                row |= _with_interval(name, np.nan, (np.nan, np.nan))
             if len(dp) >= 3 and np.ptp(dp) > 0:
                 fit = fit_lognormal(dp)
                 row |= _with_interval("dp_nm", fit.mean, fit.mean_interval)
@@ -135,20 +164,36 @@ def summarise_primaries(comparison, sizers):
     return pd.DataFrame(rows)
 
 
+def summarise_sizers(primaries):
+    """Return mean and standard deviation of dp,100 and D_TEM over the classifiers: the last rows of table 5.
+
+    Parameters
+    ----------
+    primaries : DataFrame
+        ``classifier``, ``sizer``, ``dp100_nm``, ``d_tem`` of the classifiers that count, as from `summarise_primaries`.
+
+    Returns
+    -------
+    DataFrame
+        One row a sizing method: ``sizer``, ``dp100_nm``, ``dp100_sd_nm``, ``d_tem``, ``d_tem_sd``.
+    """
+    by_sizer = primaries.groupby("sizer", sort=False)[["dp100_nm", "d_tem"]]
+    deviations = by_sizer.std().set_axis(["dp100_sd_nm", "d_tem_sd"], axis=1)
+    order = ["dp100_nm", "dp100_sd_nm", "d_tem", "d_tem_sd"]
+    return by_sizer.mean().join(deviations)[order].reset_index()
+
+
 def _with_interval(name, value, interval):
     return {name: value, f"{name}_low": interval[0], f"{name}_high": interval[1]}
 
 
-def _segment(sample, classifier):
-    """Return a mask and the reason why it cannot be trusted, empty if it can."""
-    if classifier == "reference":
-        return sample.mask, ""
-    try:
-        return segment(sample.image, sample.pixel_size_nm, classifier), ""
-    except SegmentationFailure as failure:
-        return failure.mask, str(failure)
-    except ValueError as error:  # an image that no method can take does not stop the others
-        return np.zeros(np.shape(sample.image), bool), str(error)
+def _true_primaries(sample, labels, wanted):
+    """Return the true dp of each aggregate wanted: of the true one that holds most of its pixels, NaN if none does."""
+    true_labels, boxes = label_aggregates(sample.mask)
+    pairs = labels.ravel() * np.int64(len(boxes) + 1) + true_labels.ravel()
+    shared = np.bincount(pairs, minlength=(labels.max() + 1) * (len(boxes) + 1)).reshape(-1, len(boxes) + 1)
+    dp = sample.truth[sample.truth.label > 0].set_index("label").dp_nm
+    return dp.reindex(shared.argmax(axis=1)[wanted]).to_numpy()
 
 
 def _score(sample, mask):

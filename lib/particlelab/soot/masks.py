@@ -7,6 +7,9 @@ from particlelab.parameters import Parameters, parameter
 from particlelab.soot.aggregates import EIGHT_CONNECTED, check_pixel_size
 from particlelab.soot.filters import close_disc, open_disc
 
+UNDECIDED = (0.25, 0.75)  # probabilities between which a classifier is not sure
+SPECKLE_PX = 200  # smaller parts are always undecided and say nothing of it
+
 
 class Postprocessing(Parameters):
     """What every classifier ends with: the document's rolling ball, and the removal of small aggregates."""
@@ -116,6 +119,40 @@ def rolling_ball(mask, pixel_size_nm, minimum_pixels=0, closing_nm=3.2):
         keep = sizes >= minimum_pixels
         keep[0] = False
         mask = keep[labels]
+    return mask
+
+
+def mask_of_probability(method, probability, pixel_size_nm, options):
+    """Return the mask of a classifier that gives probabilities.
+
+    An image unlike those that the classifier was trained on (of inverted contrast, or with soot that hardly stands out)
+    leaves it undecided: it has failed if it is sure of less than half of what it takes for possible soot.
+
+    Parameters
+    ----------
+    method : str
+        The classifier, for the message of a failure.
+    probability : (H, W) ndarray
+        Of soot, from 0 to 1.
+    pixel_size_nm : float
+    options : Postprocessing
+        With a field ``probability``, the least that is taken for soot.
+
+    Returns
+    -------
+    (H, W) ndarray of bool
+
+    Raises
+    ------
+    SegmentationFailure
+        If the classifier is not sure.
+    """
+    mask = rolling_ball(probability > options.probability, pixel_size_nm, options.minimum_pixels, options.closing_nm)
+    possible = rolling_ball(probability > UNDECIDED[0], pixel_size_nm, max(options.minimum_pixels, SPECKLE_PX), 0)
+    sure = (probability[possible] > UNDECIDED[1]).mean() if possible.any() else 1.0
+    if sure < 0.5:
+        reason = f"the classifier is sure of only {sure:.0%} of what may be soot: unlike the images it was trained on?"
+        raise SegmentationFailure(method, [reason], mask)
     return mask
 
 

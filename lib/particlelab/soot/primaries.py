@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 
 from particlelab.soot.aggregates import check_image, check_pixel_size, label_aggregates
-from particlelab.soot.corrections import correct
+from particlelab.soot.corrections import correct, correct_count
 from particlelab.soot.erosion import ErosionCounting, size_by_erosion
 from particlelab.soot.hough import HoughCircles, locate_by_hough
+from particlelab.soot.network import Network, locate_by_network, size_by_network
 from particlelab.soot.pair_correlation import PairCorrelation, size_by_pair_correlation
 from particlelab.soot.watershed import Watershed, locate_by_watershed
 
@@ -14,26 +15,38 @@ SMALLEST_AGGREGATE_PX = 10  # fewer pixels have no primaries to size, as in the 
 
 
 def _from_located(locate):
-    """Turn a method that locates primaries into one that sizes them: geometric mean and deviation by aggregate."""
+    """Turn a method that locates primaries into one that sizes them: geometric mean, deviation, number by aggregate."""
 
     def size(image, labels, boxes, pixel_size_nm, parameters):
         label, _, _, diameter = locate(image, labels, boxes, pixel_size_nm, parameters)
         groups = pd.Series(np.log(diameter * pixel_size_nm)).groupby(label)
         aggregates = range(1, len(boxes) + 1)
-        return tuple(np.exp(values.reindex(aggregates).to_numpy(float)) for values in (groups.mean(), groups.std()))
+        dp, gsd = (np.exp(values.reindex(aggregates).to_numpy(float)) for values in (groups.mean(), groups.std()))
+        return dp, gsd, groups.count().reindex(aggregates, fill_value=0).to_numpy(float)
 
     return size
 
 
-LOCATORS = {"hough": locate_by_hough, "edm_ws": locate_by_watershed}
+def _without_count(measure):
+    """Let a method that does not count primaries return NaN for their number."""
+
+    def size(*arguments):
+        dp, gsd = measure(*arguments)
+        return dp, gsd, np.full(np.shape(dp), np.nan)
+
+    return size
+
+
+LOCATORS = {"hough": locate_by_hough, "edm_ws": locate_by_watershed, "network": locate_by_network}
 
 # A method: its parameters and its function of (image, labels, boxes, pixel_size_nm, parameters), which
-# returns dp_nm and gsd by label.
+# returns dp_nm, gsd and n_primaries by label.
 METHODS = {
-    "pcm": (PairCorrelation, size_by_pair_correlation),
-    "edm_sbs": (ErosionCounting, size_by_erosion),
+    "pcm": (PairCorrelation, _without_count(size_by_pair_correlation)),
+    "edm_sbs": (ErosionCounting, _without_count(size_by_erosion)),
     "hough": (HoughCircles, _from_located(locate_by_hough)),
     "edm_ws": (Watershed, _from_located(locate_by_watershed)),
+    "network": (Network, size_by_network),
 }
 
 
@@ -41,31 +54,35 @@ def size_primaries(image, mask, pixel_size_nm, method="pcm", calibrated=False, *
     """Size the primary particles of each aggregate.
 
     The methods mean different things by a diameter; see `size_by_pair_correlation`,
-    `size_by_erosion`, `locate_by_hough` and `locate_by_watershed`.
+    `size_by_erosion`, `locate_by_hough`, `locate_by_watershed` and `size_by_network`.
 
     Parameters
     ----------
     image : (H, W) array or None
-        Bright-field image. Only ``"hough"`` looks at it.
+        Bright-field image. Only ``"hough"`` and ``"network"`` look at it.
     mask : (H, W) array
         Aggregates, as for `analyse_aggregates`.
     pixel_size_nm : float
         Edge of a pixel in the sample.
-    method : {"pcm", "edm_sbs", "hough", "edm_ws"}
+    method : {"pcm", "edm_sbs", "hough", "edm_ws", "network"}
     calibrated : bool
         Return the diameter as the document defines it (False), or corrected to the geometric mean
         diameter of the spheres, as found on simulated aggregates (True; `correct`). The correction was fitted
-        with each method's default options and holds for those.
+        with each method's default options and holds for those. The count of ``"network"`` is corrected likewise
+        (`correct_count`).
     **options
-        Fields of the method's parameter set: `PairCorrelation`, `ErosionCounting`, `HoughCircles`, `Watershed`.
+        Fields of the method's parameter set: `PairCorrelation`, `ErosionCounting`, `HoughCircles`, `Watershed`,
+        `Network`.
 
     Returns
     -------
     DataFrame
-        One row an aggregate: ``label``, ``dp_nm``, ``gsd``. ``dp_nm`` is the geometric mean diameter
-        (``"pcm"``: one diameter of its own meaning), ``gsd`` the geometric standard deviation within the
-        aggregate (never corrected). NaN where a method finds nothing, gives no deviation (``"pcm"``,
-        or fewer than two primaries located), or the aggregate has fewer than 10 pixels.
+        One row an aggregate: ``label``, ``dp_nm``, ``gsd``, ``n_primaries``. ``dp_nm`` is the geometric mean
+        diameter (``"pcm"``: one diameter of its own meaning), ``gsd`` the geometric standard deviation within the
+        aggregate (never corrected), ``n_primaries`` the number of primaries: those located (``"hough"``,
+        ``"edm_ws"``), which misses hidden ones, or all of them as an estimate that need not be whole
+        (``"network"``). NaN where a method finds nothing, gives no deviation (``"pcm"``, or fewer than two primaries
+        located) or no number (``"pcm"``, ``"edm_sbs"``), or the aggregate has fewer than 10 pixels.
 
     Raises
     ------
@@ -80,12 +97,14 @@ def size_primaries(image, mask, pixel_size_nm, method="pcm", calibrated=False, *
             f"calibrated = True holds for the default options of {method!r} only; changed: {', '.join(changed)}"
         )
     pixel_size_nm, image, labels, boxes = _checked(image, mask, pixel_size_nm)
-    dp, gsd = measure(image, labels, boxes, pixel_size_nm, parameters)
+    dp, gsd, n_primaries = measure(image, labels, boxes, pixel_size_nm, parameters)
     n_pixels = np.bincount(labels.ravel(), minlength=len(boxes) + 1)[1:]
     if calibrated:
         dp = correct(method, dp, np.sqrt(4 * n_pixels / np.pi) * pixel_size_nm)
-    table = pd.DataFrame({"label": np.arange(1, len(boxes) + 1), "dp_nm": dp, "gsd": gsd})
-    table.loc[n_pixels < SMALLEST_AGGREGATE_PX, ["dp_nm", "gsd"]] = np.nan
+        n_primaries = correct_count(method, n_primaries)
+    columns = {"label": np.arange(1, len(boxes) + 1), "dp_nm": dp, "gsd": gsd, "n_primaries": n_primaries}
+    table = pd.DataFrame(columns)
+    table.loc[n_pixels < SMALLEST_AGGREGATE_PX, ["dp_nm", "gsd", "n_primaries"]] = np.nan
     return table
 
 
@@ -94,7 +113,7 @@ def locate_primaries(image, mask, pixel_size_nm, method="hough", **options):
 
     Parameters
     ----------
-    method : {"hough", "edm_ws"}
+    method : {"hough", "edm_ws", "network"}
     image, mask, pixel_size_nm, **options
         As for `size_primaries`.
 

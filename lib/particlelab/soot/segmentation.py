@@ -8,9 +8,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from particlelab.soot.aggregates import check_pixel_size
+from particlelab.soot.cnn import CNN, segment_by_cnn
 from particlelab.soot.filters import background_surface
 from particlelab.soot.masks import SegmentationFailure, check_segmentation
+from particlelab.soot.slider import Slider, segment_by_slider
 from particlelab.soot.thresholds import (
+    Denoised,
     Flattened,
     KMeans,
     Otsu,
@@ -20,6 +23,7 @@ from particlelab.soot.thresholds import (
     segment_by_otsu,
     segment_by_threshold,
 )
+from particlelab.soot.weka import Weka, segment_by_weka
 
 SMALLEST_EDGE = 16  # pixels; a smaller image holds no background to measure
 MOST_PIXELS = 150_000_000  # as many as `read_image` reads; more would not fit into the memory of a laptop
@@ -30,7 +34,23 @@ METHODS = {
     "otsu": (Otsu, segment_by_otsu),
     "kmeans": (KMeans, segment_by_kmeans),
     "threshold": (Threshold, segment_by_threshold),
+    "weka": (Weka, segment_by_weka),
+    "cnn": (CNN, segment_by_cnn),
 }
+
+# The option by which a classifier decides, and what it becomes when the decision is moved to either side, strict and
+# generous: the depth of a threshold below the background by a factor (2 from the background's noise; less from Otsu's,
+# which lies halfway down into the soot), a probability halfway to 1 and to 0. "kmeans" has no such option: its
+# outlines are moved by a pixel, as are those of a given mask.
+DECISIONS = {
+    "otsu": ("depth", lambda depth: (min(1.5 * depth, 10), depth / 1.5)),
+    "threshold": ("deviations", lambda depth: (min(2 * depth, 100), depth / 2)),
+    "weka": ("probability", lambda probability: ((1 + probability) / 2, probability / 2)),
+    "cnn": ("probability", lambda probability: ((1 + probability) / 2, probability / 2)),
+}
+
+# What a user did by hand, done again: no comparison of methods runs these, and nobody doubts their masks.
+INTERACTIVE = {"slider": (Slider, segment_by_slider)}
 
 
 def segment(image, pixel_size_nm, method="otsu", **options):
@@ -43,7 +63,8 @@ def segment(image, pixel_size_nm, method="otsu", **options):
     pixel_size_nm : float
         Edge of a pixel in the sample.
     method : str
-        A name in `METHODS`: ``"otsu"``, ``"kmeans"`` or ``"threshold"``.
+        A name in `METHODS`: ``"otsu"``, ``"kmeans"``, ``"threshold"``, ``"weka"`` or ``"cnn"``; or ``"slider"``,
+        which takes the steps that were made by hand (``selections``) once more.
     **options
         Fields of the method's parameter set (``METHODS[method][0]``), such as ``minimum_pixels``.
 
@@ -62,12 +83,13 @@ def segment(image, pixel_size_nm, method="otsu", **options):
     ParameterError
         If an option is unknown or out of bounds.
     SegmentationFailure
-        If the mask cannot be right (see `check_segmentation`), if there is no even background, or if what
-        stands out is brighter than the background; it carries the mask.
+        If the mask cannot be right (see `check_segmentation`), if there is no even background, if what stands
+        out is brighter than the background, or if a method doubts itself; it carries the mask.
     """
-    if method not in METHODS:
-        raise ValueError(f"unknown segmentation method {method!r}; there are {', '.join(METHODS)}")
-    kind, function = METHODS[method]
+    methods = METHODS | INTERACTIVE
+    if method not in methods:
+        raise ValueError(f"unknown segmentation method {method!r}; there are {', '.join(methods)}")
+    kind, function = methods[method]
     parameters = kind(**options)
     pixel_size_nm = check_pixel_size(pixel_size_nm)
     image = _grey(image)
@@ -78,7 +100,11 @@ def segment(image, pixel_size_nm, method="otsu", **options):
             f"smaller than the disc of closing_nm = {parameters.closing_nm:g}"
         )
     mask = function(image, pixel_size_nm, parameters)
-    reasons = check_segmentation(mask)
+    if method in INTERACTIVE:
+        return mask
+    # a threshold takes an uneven background for soot; a trained classifier may meet a crowded frame
+    shares = {} if isinstance(parameters, Denoised) else {"border_share": 1.0, "covered_share": 1.0}
+    reasons = check_segmentation(mask, **shares)
     if isinstance(parameters, Flattened) and _uneven(image, parameters.background_order):
         reasons.append("no even background was found: a strong gradient, or aggregates on half of the frame?")
     elif not mask.any() and segment_by_threshold(-image, pixel_size_nm, Threshold()).any():

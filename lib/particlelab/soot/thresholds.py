@@ -10,18 +10,25 @@ from particlelab.soot.masks import Postprocessing, SegmentationFailure, label_pa
 
 
 class Flattened(Postprocessing):
-    """What every method here begins with: the background is subtracted, and the noise smoothed away."""
+    """A method that subtracts the background first."""
 
     background_order: int = parameter(2, "Order of the polynomial fitted to the background's grey", low=0, high=4)
+
+
+class Denoised(Flattened):
+    """What every method here begins with: the background is subtracted, and the noise smoothed away."""
+
     spatial_sigma_px: float = parameter(1.0, "Reach of the bilateral denoising", unit="px", above=0, high=10)
     range_sigma: float = parameter(3.0, "Grey difference that denoising keeps, in noise deviations", above=0, high=100)
 
 
-class Otsu(Flattened):
+class Otsu(Denoised):
     """Otsu's threshold on the flattened, denoised image (Dastanpour et al. 2016, Sipkens and Rogak 2021)."""
 
+    depth: float = parameter(1.0, "Depth of the threshold below the background, relative to Otsu's", above=0, high=10)
 
-class KMeans(Flattened):
+
+class KMeans(Denoised):
     """Two clusters of three layers: denoised image, texture, adjusted threshold (Sipkens and Rogak 2021)."""
 
     bottom_hat_px: int = parameter(
@@ -33,7 +40,7 @@ class KMeans(Flattened):
     trend_departure: float = parameter(0.1, "Growth beyond its trend at which the threshold stops", above=0, high=10)
 
 
-class Threshold(Flattened):
+class Threshold(Denoised):
     """A threshold some robust deviations below the background of the flattened, denoised image."""
 
     spatial_sigma_px: float = parameter(2.0, "Reach of the bilateral denoising", unit="px", above=0, high=10)
@@ -54,7 +61,8 @@ def segment_by_otsu(image, pixel_size_nm, options):
     """
     denoised = _denoise(image, options)
     threshold = threshold_otsu(denoised)
-    mask = rolling_ball(denoised < threshold, pixel_size_nm, options.minimum_pixels, options.closing_nm)
+    moved = threshold + (options.depth - 1) * (threshold - background_level(denoised)[0])
+    mask = rolling_ball(denoised < moved, pixel_size_nm, options.minimum_pixels, options.closing_nm)
     return mask if _stands_out("otsu", denoised, threshold, mask, pixel_size_nm) else np.zeros_like(mask)
 
 
