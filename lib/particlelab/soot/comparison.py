@@ -21,7 +21,7 @@ class Survey(Parameters):
     """Which methods measure which micrographs."""
 
     classifiers: tuple[Literal[tuple(VARIANTS)], ...] = parameter(
-        ("cnn + RB + 1000 px", "otsu", "kmeans", "threshold"), "How soot is told from background"
+        ("otsu", "kmeans", "threshold"), "How soot is told from background"
     )
     sizers: tuple[Literal[tuple(SIZERS)], ...] = parameter(
         ("hough", "edm_sbs", "pcm", "edm_ws", "network"), "How primary particles are sized"
