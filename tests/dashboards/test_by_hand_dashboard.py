@@ -57,7 +57,7 @@ def page(shared):
 
 
 def settle(page):
-    page.locator(".pl-status-line:visible .pl-done").wait_for()
+    page.locator(".pl-status-line:visible .pl-state:not(.pl-working)").wait_for()
 
 
 def see(page, text):

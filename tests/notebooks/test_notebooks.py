@@ -47,6 +47,7 @@ def test_the_tour_holds_every_notebook():
     assert sorted({execution.notebook.stem for execution in sweep.executions}) == NAMES
 
 
+@pytest.mark.timeout(3000)  # the first of them runs all notebooks
 @pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_runs_in_the_tour_and_reports_numbers(tour, name):
     run = tour.set_index("notebook").loc[name]

@@ -213,13 +213,13 @@ class Marking(Dashboard):
     def _show_picture(self):
         """Show the picture that was chosen, with what was painted on it, and its mask."""
         name = self.picker.value
-        for end, button in self._saves.items():
-            button.name = f"{name}_{end}"
-            button.label = f"Save {button.name}"
         with self._jobs.lock:
             self.canvas.show(self._pictures[name].image, name, self._strokes.get(name, ()))
             self._stale = True
             self._jobs.request(self._adapt)
+        for end, button in self._saves.items():
+            button.name = f"{name}_{end}"
+            button.label = f"Save {button.name}"
 
     def _read(self, name, content):
         try:
