@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 
-from particlelab.randomness import generator
+from particlelab.randomness import generator, log_uniform
 
 
 def test_the_same_seed_and_stream_give_the_same_numbers():
@@ -26,3 +27,9 @@ def test_streams_and_seeds_are_uncorrelated():
 def test_a_seed_that_is_no_whole_number_is_refused(seed):
     with pytest.raises(ValueError, match="seed must be a whole number"):
         generator(seed)
+
+
+def test_the_logarithm_of_a_log_uniform_number_is_uniform():
+    rng = generator(0, "log-uniform")
+    logarithms = np.log([log_uniform(rng, 0.5, 40.0) for _ in range(2000)])
+    assert scipy.stats.kstest(logarithms, "uniform", (np.log(0.5), np.log(80.0))).pvalue > 1e-3

@@ -1,5 +1,6 @@
 """Seeds: every random number of the lab comes from a generator that somebody asked for by number."""
 
+import math
 import zlib
 
 import numpy as np
@@ -32,3 +33,18 @@ def generator(seed, *streams):
     plain = [stream.item() if isinstance(stream, np.generic) else stream for stream in streams]  # np.int64(3) is 3
     key = [zlib.crc32(repr(stream).encode()) for stream in plain]
     return np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=key))
+
+
+def log_uniform(rng, low, high):
+    """Draw a number between two positive ones, evenly in its logarithm.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    low, high : float
+
+    Returns
+    -------
+    float
+    """
+    return math.exp(rng.uniform(math.log(low), math.log(high)))

@@ -1,5 +1,6 @@
 """Trained models as files: the weights as safetensors, and a card that says where they come from."""
 
+import functools
 import hashlib
 import json
 import os
@@ -43,6 +44,29 @@ def save_model(path, tensors, card):
     write_bytes(path, save(arrays, {"card": json.dumps(card, ensure_ascii=False)}))
     write_bytes(path.with_suffix(".md"), _readable(path.stem, card).encode())
     return path
+
+
+def save_network(path, network, card):
+    """Write a torch network as `save_model` does, in half precision.
+
+    Parameters
+    ----------
+    path : path
+    network : torch.nn.Module
+    card : dict
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ValueError
+        As `save_model`.
+    """
+    tensors = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    halved = {name: a.astype(np.float16) if a.dtype == np.float32 else a for name, a in tensors.items()}
+    return save_model(path, halved, card)
 
 
 def load_model(path):
@@ -93,6 +117,36 @@ def find_model(domain, name):
         there = ", ".join(sorted(file.stem for file in folder.glob(f"*{ENDING}"))) or "none"
         raise ValueError(f"no model {name!r} ships for {domain}; there are: {there}; a path must end in {ENDING}")
     return path
+
+
+def load_trained(domain, name, build):
+    """Load what a model file makes, once for each state of the file.
+
+    Parameters
+    ----------
+    domain : str
+    name : str or path
+        As for `find_model`.
+    build : callable
+        ``build(path, tensors, card)`` gives the model; it raises ValueError if the file holds something else.
+
+    Returns
+    -------
+    object
+        What ``build`` returned.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, or it holds something else.
+    """
+    path = find_model(domain, name)
+    return _built(build, path, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@functools.lru_cache(maxsize=8)
+def _built(build, path, _modified):
+    return build(path, *load_model(path))
 
 
 def shipped_models(domain):

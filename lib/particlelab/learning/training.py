@@ -78,6 +78,24 @@ def train(
     return pd.DataFrame(module.history, columns=["iteration", "loss", "learning_rate"])
 
 
+def course(history):
+    """Return the mean loss over each tenth of a training, for its card.
+
+    Parameters
+    ----------
+    history : DataFrame
+        From `train`.
+
+    Returns
+    -------
+    dict of str to float
+        By iterations, in words.
+    """
+    tenth = max(1, len(history) // 10)
+    parts = history.groupby(history.iteration // tenth)
+    return {f"iterations {part.iteration.iloc[0]} to {part.iteration.iloc[-1]}": part.loss.mean() for _, part in parts}
+
+
 def _last_checkpoint(folder):
     """Return the checkpoint of most iterations, None if there is none."""
     files = {int(re.search(r"step=(\d+)", file.name)[1]): file for file in Path(folder or ".").glob("step=*.ckpt")}

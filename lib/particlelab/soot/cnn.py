@@ -4,13 +4,12 @@ The network is segmentation_models_pytorch's FPN, as in the document. An image o
 overlap, and their probabilities are blended.
 """
 
-import functools
 import math
 
 import numpy as np
 
 from particlelab.learning.inference import once_an_image
-from particlelab.learning.models import find_model, load_model, save_model
+from particlelab.learning.models import load_trained, save_network
 from particlelab.parameters import parameter
 from particlelab.soot.masks import Postprocessing, mask_of_probability
 
@@ -81,9 +80,7 @@ class Segmenter:
 
     def save(self, path):
         """Write the network to ``NAME.safetensors`` (in half precision) with its card."""
-        tensors = {name: tensor.numpy() for name, tensor in self.network.state_dict().items()}
-        halved = {name: a.astype(np.float16) if a.dtype == np.float32 else a for name, a in tensors.items()}
-        return save_model(path, halved, self.card)
+        return save_network(path, self.network, self.card)
 
 
 def load_segmenter(name="default"):
@@ -103,8 +100,7 @@ def load_segmenter(name="default"):
     ValueError
         If there is none, or the file holds something else.
     """
-    path = find_model("soot", name)
-    return _load(path, path.stat().st_mtime_ns if path.is_file() else 0)
+    return load_trained("soot", name, _segmenter)
 
 
 def build_network(encoder, pyramid_channels, segmentation_channels, magnification=1, weights=None):
@@ -147,11 +143,9 @@ def standardise(image):
     return ((image - image.mean(dtype=np.float64)) / max(image.std(dtype=np.float64), 1e-12)).astype(np.float32)
 
 
-@functools.lru_cache(maxsize=4)
-def _load(path, _modified):
+def _segmenter(path, tensors, card):
     import torch
 
-    tensors, card = load_model(path)
     if "network" not in card:
         raise ValueError(f"{path} holds no segmenter: its card has no entry 'network'")
     network = build_network(**card["network"])

@@ -1,6 +1,5 @@
 """Training of the convolutional network on simulated micrographs (Sipkens et al., sec. 2.1.2, on real ones)."""
 
-import math
 import os
 import warnings
 from typing import Annotated
@@ -9,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from particlelab.parameters import Parameters, parameter
-from particlelab.randomness import generator
+from particlelab.randomness import generator, log_uniform
 from particlelab.soot.cnn import Segmenter, build_network, load_segmenter, standardise
 from particlelab.soot.micrographs import Micrograph, Scene, draw_scene, take_picture
 
@@ -85,7 +84,7 @@ def train_segmenter(parameters, rng, folder=None, progress=None):
     """
     import torch
 
-    from particlelab.learning.training import train
+    from particlelab.learning.training import course, train
 
     p = parameters
     if p.crop_px % 32:
@@ -120,7 +119,7 @@ def train_segmenter(parameters, rng, folder=None, progress=None):
             "scenes": p.iterations * p.batch // CROPS_PER_SCENE,
             "simulated by": "particlelab.soot.cnn_training.draw_crops",
         },
-        "loss": _course(history),
+        "loss": course(history),
     }
     segmenter = Segmenter(network, card)
     segmenter.history = history
@@ -246,8 +245,8 @@ def _first_network(parameters):
 def _draw_scene(rng):
     """Draw aggregates as they may lie on a grid, and the conditions that they were drawn under."""
     while True:
-        pixel = _log_uniform(rng, 0.25, 2.5)
-        dp, n = _log_uniform(rng, 8.0, 50.0), _log_uniform(rng, 2, 250)
+        pixel = log_uniform(rng, 0.25, 2.5)
+        dp, n = log_uniform(rng, 8.0, 50.0), log_uniform(rng, 2, 250)
         da = min(max(dp * n**0.46, 20.0), 0.6 * FRAME_PX * pixel)  # the shadow of n spheres of dp, about
         d_tem = rng.uniform(0.2, 0.5)
         base = Micrograph(
@@ -289,9 +288,9 @@ def _conditions(base, frame, rng):
     """Return how the microscope sees a window: half of the time as real ones do, otherwise within wide ranges."""
     if rng.random() < 0.5:
         return base.replace(width_px=frame, height_px=frame)
-    noise = _log_uniform(rng, 2.0, 18.0)
+    noise = log_uniform(rng, 2.0, 18.0)
     values = {
-        "attenuation_nm": _log_uniform(rng, 35.0, 150.0),
+        "attenuation_nm": log_uniform(rng, 35.0, 150.0),
         "background": rng.uniform(90, 225),
         "gradient": rng.uniform(0, 110),
         "noise_sd": noise,
@@ -301,7 +300,7 @@ def _conditions(base, frame, rng):
     return base.replace(
         width_px=frame,
         height_px=frame,
-        film_texture=_log_uniform(rng, 0.001, 0.02),
+        film_texture=log_uniform(rng, 0.001, 0.02),
         blur_px=rng.uniform(0.3, 2.2),
         grain_px=rng.uniform(1.0, 3.0),
         **{name: (value, value) for name, value in values.items()},
@@ -332,14 +331,3 @@ def _augmentations(size, seed):
         ],
         seed=seed,
     )
-
-
-def _log_uniform(rng, low, high):
-    return math.exp(rng.uniform(math.log(low), math.log(high)))
-
-
-def _course(history):
-    """Return the mean loss over each tenth of a training."""
-    tenth = max(1, len(history) // 10)
-    parts = history.groupby(history.iteration // tenth)
-    return {f"iterations {part.iteration.iloc[0]} to {part.iteration.iloc[-1]}": part.loss.mean() for _, part in parts}

@@ -1,13 +1,12 @@
 """Primary particles told apart by a network that was trained on simulated ones."""
 
-import functools
 import math
 from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
-from particlelab.learning.models import find_model, load_model, save_model
+from particlelab.learning.models import load_trained, save_network
 from particlelab.parameters import Parameters, parameter
 from particlelab.soot.aggregates import background_around
 
@@ -126,9 +125,7 @@ class Sizer:
 
     def save(self, path):
         """Write the network to ``NAME.safetensors`` (in half precision) with its card."""
-        tensors = {name: tensor.numpy() for name, tensor in self.network.state_dict().items()}
-        halved = {name: a.astype(np.float16) if a.dtype == np.float32 else a for name, a in tensors.items()}
-        return save_model(path, halved, self.card)
+        return save_network(path, self.network, self.card)
 
     def _answer(self, channels):
         """Return the maps (5, h / 2, w / 2) of channels (2, h, w), made in tiles if they are many pixels."""
@@ -162,17 +159,14 @@ def load_sizer(name="primaries"):
     ValueError
         If there is none, or the file holds something else.
     """
-    path = find_model("soot", name)
-    return _load(path, path.stat().st_mtime_ns if path.is_file() else 0)
+    return load_trained("soot", name, _sizer)
 
 
-@functools.lru_cache(maxsize=4)
-def _load(path, _modified):
+def _sizer(path, tensors, card):
     import torch
 
     from particlelab.soot.network_layers import UNet
 
-    tensors, card = load_model(path)
     if "widths" not in card.get("network", ()):
         raise ValueError(f"{path} holds no sizer of primaries: its card has no widths of a network")
     network = UNet(card["network"]["widths"])

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from scipy import ndimage
 
 from particlelab.parameters import Parameters, parameter
-from particlelab.randomness import generator
+from particlelab.randomness import generator, log_uniform
 from particlelab.soot.aggregates import background_around, label_aggregates
 from particlelab.soot.calibration import lone_scene
 from particlelab.soot.growth import simulate_aggregate
@@ -71,7 +71,7 @@ def train_sizer(parameters, rng, folder=None, progress=None):
     """
     import torch
 
-    from particlelab.learning.training import train
+    from particlelab.learning.training import course, train
     from particlelab.soot.network_layers import UNet
 
     p = parameters
@@ -85,22 +85,19 @@ def train_sizer(parameters, rng, folder=None, progress=None):
         _loss,
         lambda network: _optimiser(network, p),
         iterations=p.iterations,
+        seed=seed,
         folder=folder,
         name=f"{p!r}, {seed}",
         workers=p.workers,
         progress=progress,
     )
-    tenth = max(1, len(history) // 10)
     card = {
         "purpose": "Tells the primary particles of a soot aggregate apart in a TEM image, hidden ones too: their "
         "number, the mean and the spread of their diameters, their places; trained on simulated aggregates only.",
         "network": {"widths": list(p.widths)},
         "training": p.model_dump(mode="json") | {"seed of the pieces and the first weights": seed},
         "data": {"simulated by": "particlelab.soot.network_training.simulate_example", "aggregates": p.aggregates},
-        "loss": {
-            f"iterations {part.iteration.iloc[0]} to {part.iteration.iloc[-1]}": part.loss.mean()
-            for _, part in history.groupby(history.iteration // tenth)
-        },
+        "loss": course(history),
     }
     sizer = Sizer(network, card)
     sizer.history = history
@@ -149,9 +146,9 @@ def _draw(parameters, rng):
     """Return centres and radii (nm) of an aggregate and the frame that it is seen in."""
     p = parameters
     while True:
-        dp = _evenly_in_logarithm(p.dp_least_nm, p.dp_greatest_nm, rng)
-        pixel = dp / _evenly_in_logarithm(p.dp_least_px, p.dp_greatest_px, rng)
-        n = round(_evenly_in_logarithm(1, p.n_greatest, rng))
+        dp = log_uniform(rng, p.dp_least_nm, p.dp_greatest_nm)
+        pixel = dp / log_uniform(rng, p.dp_least_px, p.dp_greatest_px)
+        n = round(log_uniform(rng, 1, p.n_greatest))
         gsd, overlap = rng.uniform(1, p.gsd_greatest), rng.uniform(0, p.overlap_greatest)
         law = rng.uniform(1.5, 2.3), rng.uniform(1, 2)
         try:
@@ -162,7 +159,7 @@ def _draw(parameters, rng):
         width, height = (max(64, math.ceil(edge / pixel) + 60) for edge in (high - low)[:2])
         if max(width, height) <= p.frame_px:
             break
-    attenuation = _evenly_in_logarithm(40, 120, rng)
+    attenuation = log_uniform(rng, 40, 120)
     frame = Micrograph(
         pixel_size_nm=pixel,
         width_px=width,
@@ -179,10 +176,6 @@ def _draw(parameters, rng):
         fringe=(0.3, 3),
     )
     return centres, radii, frame
-
-
-def _evenly_in_logarithm(least, greatest, rng):
-    return math.exp(rng.uniform(math.log(least), math.log(greatest)))
 
 
 def _misjudge(mask, image, dp_px, rng):

@@ -4,12 +4,10 @@ It stands for Fiji's trainable Weka segmentation (Sipkens et al., sec. 2.2, afte
 features, the same kind of classifier.
 """
 
-import functools
-
 import numpy as np
 
 from particlelab.learning.inference import once_an_image
-from particlelab.learning.models import find_model, load_model, save_model
+from particlelab.learning.models import load_trained, save_model
 from particlelab.parameters import Parameters, parameter
 from particlelab.soot.forest import evaluate_forest, flatten_forest, is_forest
 from particlelab.soot.masks import mask_of_probability
@@ -108,8 +106,7 @@ def load_pixel_classifier(name="default"):
     ValueError
         If there is none, or the file holds something else, or was trained on other features.
     """
-    path = find_model("soot", "weka" if name == "default" else name)
-    return _load(path, path.stat().st_mtime_ns if path.is_file() else 0)
+    return load_trained("soot", "weka" if name == "default" else name, _classifier)
 
 
 def train_pixel_classifier(images, labels, rng, training=None, progress=None):
@@ -161,9 +158,7 @@ def train_pixel_classifier(images, labels, rng, training=None, progress=None):
     return PixelClassifier(forest, card)
 
 
-@functools.lru_cache(maxsize=4)
-def _load(path, _modified):
-    forest, card = load_model(path)
+def _classifier(path, forest, card):
     if card.get("features") != list(FEATURES):
         raise ValueError(f"{path} holds no pixel classifier of these features: its card has other 'features', or none")
     if not is_forest(forest, len(FEATURES)):

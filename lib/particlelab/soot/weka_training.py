@@ -1,7 +1,6 @@
 """The training of the pixel classifier that ships: on simulated micrographs, whose masks are known in full."""
 
-import math
-
+from particlelab.randomness import log_uniform
 from particlelab.soot.micrographs import Micrograph, simulate_micrograph
 from particlelab.soot.weka import PixelTraining, train_pixel_classifier
 
@@ -64,24 +63,20 @@ def draw_conditions(rng):
     -------
     Micrograph
     """
-    pixel = _log_uniform(rng, 0.3, 1.5)
+    pixel = log_uniform(rng, 0.3, 1.5)
     return Micrograph(
         width_px=EDGE_PX,
         height_px=EDGE_PX,
         pixel_size_nm=pixel,
         aggregates=0 if rng.random() < EMPTY_SHARE else int(rng.integers(1, 6)),
-        da_nm=_log_uniform(rng, max(25.0, 30 * pixel), 0.4 * EDGE_PX * pixel),
-        dp100_nm=_log_uniform(rng, 12.0, 28.0),
+        da_nm=log_uniform(rng, max(25.0, 30 * pixel), 0.4 * EDGE_PX * pixel),
+        dp100_nm=log_uniform(rng, 12.0, 28.0),
         contaminants=int(rng.integers(0, 4)),
         attenuation_nm=(40.0, 110.0),
         noise_sd=(4.0, 14.0),
         noise_correlation=(0.0, 0.5),
         grain_px=rng.uniform(1.0, 2.5),
-        film_texture=_log_uniform(rng, 0.002, 0.01),
+        film_texture=log_uniform(rng, 0.002, 0.01),
         blur_px=rng.uniform(0.5, 1.5),
         fringe=(0.0, 3.0),
     )
-
-
-def _log_uniform(rng, low, high):
-    return math.exp(rng.uniform(math.log(low), math.log(high)))
