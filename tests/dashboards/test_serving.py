@@ -171,6 +171,9 @@ def test_every_kind_of_control_changes_the_figure(page):
     see(page, "limit_nm=2.5")
     page.get_by_label("hough").check()
     see(page, "methods=('pcm', 'hough')")
+    drawn = page.locator(".pl-figures:visible .js-plotly-plot").evaluate("figure => figure.layout.title.text")
+    changed = "waves=4 amplitude_nm=0.2 shape='square' dose=1000000.0 colour='inferno' smooth=False limit_nm=2.5"
+    assert drawn == f"{changed} methods=('pcm', 'hough') seconds=0"
 
 
 def test_a_wrong_value_is_told_beside_its_control_and_the_picture_stays(page):
@@ -202,6 +205,8 @@ def test_a_long_computation_shows_progress_and_can_be_stopped(page):
     field.fill("0")
     field.press("Enter")
     status(page, "done")
+    see(page, "seconds=0")
+    assert page.get_by_role("progressbar").locator("visible=true").count() == 0
 
 
 def test_every_control_has_a_name_for_screen_readers_and_a_place_in_the_order_of_keys(page):
@@ -318,15 +323,40 @@ def test_a_page_whose_kernel_ended_says_so_and_offers_to_start_again(visit, site
     visitor.context.request.delete(f"{site.url}/api/kernels/{page.evaluate(KERNEL)}?token={site.token}")
     page.evaluate("dispatchEvent(new Event('focus'))")
     page.get_by_role("alert").filter(has_text="the controls below have no effect").wait_for()
+    ended = page.evaluate(KERNEL)
     page.get_by_role("button", name="Start again").click()
     page.wait_for_selector(".pl-figures .js-plotly-plot .main-svg")
+    assert page.evaluate(KERNEL) != ended
+
+
+def test_a_page_that_is_busy_while_it_opens_answers_afterwards(visit, site):
+    visitor = visit(site)
+    visitor.page.add_init_script(
+        """const create = URL.createObjectURL;
+        URL.createObjectURL = (blob) => {  // how a widget's module is loaded
+          const end = performance.now() + (window.wasBusy ? 0 : 2500);
+          window.wasBusy = true;
+          while (performance.now() < end);
+          return create.call(URL, blob);
+        };"""
+    )
+    page = visitor.open("10_waves.ipynb")
+    assert page.evaluate("window.wasBusy")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download table.csv").locator("visible=true").click()
+    assert Path(waiting.value.path()).read_text().startswith("x_um,waves")
+    assert visitor.errors == []
 
 
 def test_a_kernel_ends_with_its_page(visit, site):
     visitor = visit(site)
     kernel = visitor.open("10_waves.ipynb").evaluate(KERNEL)
     visitor.page.goto(f"{site.url}/?token={site.token}")
-    visitor.page.wait_for_function(f"fetch('/api/kernels/{kernel}').then(answer => answer.status === 404)")
+    found = []
+    while not found or (found[-1] != 404 and len(found) < 60):
+        visitor.page.wait_for_timeout(500)
+        found.append(visitor.context.request.get(f"{site.url}/api/kernels/{kernel}?token={site.token}").status)
+    assert found[-1] == 404
 
 
 # Security
