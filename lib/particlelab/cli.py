@@ -151,7 +151,7 @@ def _measuring(name):
         **given,
     ):
         given |= dict(_assignment(text) for text in parameter or [])
-        _measure(domain.measure_file, domain.Measurement(**given), files, output, workers, fresh)
+        _measure(domain, domain.Measurement(**given), files, output, workers, fresh)
 
     signature = inspect.signature(measure)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
@@ -164,20 +164,24 @@ def _measuring(name):
     return typer.main.get_command(command)
 
 
-def _measure(measure_file, parameters, paths, output, workers, fresh):
+def _measure(domain, parameters, paths, output, workers, fresh):
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from particlelab.lab.fingerprint import fingerprint
     from particlelab.lab.measuring import find_files, measure_files, summary_in_words
+    from particlelab.learning.models import shipped_models
 
+    measure, name = domain.measure_file, domain.__name__.rpartition(".")[2]
     files = find_files(paths)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         console = Console(stderr=True)
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task("Measuring", total=len(files))
+            basis = fingerprint(measure, shipped_models(name))
             measured = measure_files(
-                measure_file, parameters, files, output, workers, fresh, lambda file, error: bar.advance(task)
+                measure, parameters, files, output, workers, fresh, lambda file, error: bar.advance(task), basis
             )
     except KeyboardInterrupt:
         kept = f" What was measured stands in {output}; the same command goes on." if output else ""

@@ -1,10 +1,12 @@
 """Soot: segmentation, sizing and simulation of a 2240 x 1952 micrograph."""
 
 import numpy as np
+import segmentation_models_pytorch as smp
+import torch
 from run import Case
 from scipy import ndimage
 from scipy.spatial import KDTree
-from skimage.feature import canny
+from skimage.feature import canny, multiscale_basic_features
 from skimage.filters import threshold_otsu
 from skimage.filters.rank import entropy
 from skimage.measure import regionprops_table
@@ -13,6 +15,7 @@ from skimage.restoration import denoise_bilateral
 from skimage.segmentation import watershed
 from skimage.transform import hough_circle, hough_circle_peaks
 from sklearn.cluster import KMeans
+from sklearn.ensemble import RandomForestClassifier
 
 from particlelab import soot
 from particlelab.randomness import generator
@@ -107,6 +110,46 @@ def projection_by_numpy(spheres):
         total += 2 * np.sqrt(np.clip(r**2 - (x - cx) ** 2 - (y[:, None] - cy) ** 2, 0, None))
 
 
+def another(grey):
+    """Change a pixel, so that nothing remembers the image."""
+    grey[0, 0] += 1
+    return grey
+
+
+def weka(grey, _):
+    soot.segment(another(grey), PIXEL_NM, "weka")
+
+
+def image_and_forest():
+    grey, mask = image_and_mask()
+    features = multiscale_basic_features(grey[::4, ::4])
+    forest = RandomForestClassifier(24, max_leaf_nodes=800, random_state=0)
+    return grey, forest.fit(features.reshape(-1, features.shape[-1]), mask[::4, ::4].ravel())
+
+
+def weka_by_scikit_learn(grey, forest):
+    features = multiscale_basic_features(grey)
+    forest.predict_proba(features.reshape(-1, features.shape[-1]))
+
+
+def cnn(grey):
+    soot.segment(another(grey), PIXEL_NM, "cnn")
+
+
+def cnn_of_the_document(grey):
+    """The document's network (its weights do not matter here), tile by tile."""
+    network = smp.FPN("resnet50", encoder_weights=None, in_channels=1).eval()
+    with torch.inference_mode():
+        for tile in (
+            torch.from_numpy(grey / np.float32(255)).unfold(0, 960, 960).unfold(1, 1120, 1120).reshape(-1, 960, 1120)
+        ):
+            network(tile[None, None])
+
+
+def network(grey, mask):
+    soot.size_primaries(grey, mask, PIXEL_NM, "network")
+
+
 CASES = [
     Case("soot: Otsu", image, otsu, otsu_by_scikit_image, "scikit-image", limit_s=2, limit_mb=2000),
     Case(
@@ -114,6 +157,9 @@ CASES = [
     ),
     Case("soot: robust threshold", image, threshold, otsu_by_scikit_image, "scikit-image's Otsu", limit_mb=2000),
     Case("soot: four sizing methods", image_and_mask, sizing, sizing_by_scikit_image, "scikit-image", 8, 2000),
+    Case("soot: weka", image_and_forest, weka, weka_by_scikit_learn, "scikit-image, scikit-learn", limit_mb=3000),
+    Case("soot: CNN", image, cnn, cnn_of_the_document, "the document's FPN", limit_s=30, limit_mb=3000),  # 15 s on two
+    Case("soot: network sizing", image_and_mask, network, sizing_by_scikit_image, "scikit-image", limit_mb=2000),
     Case("soot: aggregates' shapes", image_and_mask, analysis, analysis_by_scikit_image, "scikit-image"),
     Case("soot: shadow of 200 spheres", aggregate, projection, projection_by_numpy, "NumPy"),
 ]

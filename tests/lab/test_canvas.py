@@ -109,7 +109,9 @@ def test_another_picture_takes_region_masks_and_strokes_away_but_those_that_belo
     canvas.cover({"Mask": ("#000000", np.ones((60, 80), bool))})
     canvas.show(np.ones((30, 30)), "other", [stroke([15, 15])])
     assert canvas.region == canvas.overlays == []
-    assert np.count_nonzero(canvas.labels()) == np.count_nonzero(rasterise([stroke([15, 15])], (30, 30)))
+    assert np.count_nonzero(rasterise(canvas.strokes, (canvas.height, canvas.width))) == np.count_nonzero(
+        rasterise([stroke([15, 15])], (30, 30))
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from particlelab.lab.marking import Marking, keep_latest
+from particlelab.lab.marking import Marking
 from particlelab.lab.screen import Drawing
 from particlelab.lab.uploads import Upload
 from particlelab.parameters import Parameters, parameter
@@ -224,12 +224,3 @@ def test_an_uploaded_picture_is_shown_at_once_and_one_of_the_same_name_replaces_
     assert settled(marking).state == "error"
     assert "broken.csv could not be read" in marking.upload.error
     assert marking.picker.value == "mine"
-
-
-def test_a_step_that_does_not_depend_on_the_controls_is_taken_once():
-    calls = []
-    double = keep_latest(lambda array: calls.append(1) or 2 * array)
-    one, other = np.ones(3), np.ones(3)
-    for array in (one, one, other, other, one):
-        np.testing.assert_array_equal(double(array), 2 * array)
-    assert len(calls) == 3

@@ -18,6 +18,7 @@ from particlelab.parameters import Parameters, parameter
 
 class Toy(Parameters):
     factor: float = parameter(1.0, "By what a number is multiplied", above=0)
+    model: str = parameter("default", "A name, or a file")
 
 def measure(path, parameters):
     text = path.read_text()
@@ -117,6 +118,40 @@ def test_what_was_measured_and_has_not_changed_is_not_measured_again(toy, files,
     calls.clear()
     measure_files(measure, toy.Toy(factor=2.0), files, output, fresh=True)
     assert calls == list("abcd") and read_table(tmp_path / "out_summary.csv").value.tolist() == [2, 6, 14, 0]
+
+
+def test_what_stands_in_a_table_stays_when_other_files_are_added(toy, files, tmp_path):
+    output, told = tmp_path / "out.csv", []
+    measure_files(toy.measure, toy.Toy(), files[:2], output)
+    files[0].unlink()
+    measured = measure_files(toy.measure, toy.Toy(), files[2:], output, progress=lambda file, _: told.append(file))
+    assert measured.summary.value.tolist() == read_table(tmp_path / "out_summary.csv").value.tolist() == [1, 3, 7, 0]
+    assert told == files[2:]
+
+
+def test_files_are_measured_again_when_what_the_numbers_depend_on_has_changed(toy, files, tmp_path):
+    calls, output = [], tmp_path / "out.csv"
+    model = write(tmp_path / "mine.model", "first")
+    parameters = toy.Toy(model=str(model))
+
+    def measured(basis):
+        calls.clear()
+        measure_files(counting(toy.measure, calls), parameters, files, output, basis=basis)
+        return calls
+
+    assert measured("code") == list("abcd")
+    assert measured("code") == []
+    assert measured("other code") == list("abcd")
+    write(model, "trained anew")
+    assert measured("other code") == list("abcd")
+    assert measured("other code") == []
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_table_without_a_row_is_gone_on_with(toy, files, tmp_path, ending):
+    output = tmp_path / f"out.{ending}"
+    assert measure_files(toy.measure, toy.Toy(), files[3:], output).table.empty
+    assert measure_files(toy.measure, toy.Toy(), files, output).table.number.tolist() == [1, -1, 3, -3, 7, -7]
 
 
 def test_after_an_interruption_stands_what_was_measured_and_the_same_call_goes_on(toy, files, tmp_path):

@@ -26,8 +26,9 @@ def test_an_image_is_computed_once_and_what_comes_back_is_the_callers_own():
 def test_another_image_option_shape_or_model_is_computed_anew():
     model, image = Model(), np.arange(6.0).reshape(2, 3)
     model.double(image)
-    for others in ((image + 1,), (image.reshape(3, 2),), (image.astype(np.float32),), (image, 5)):
-        np.testing.assert_array_equal(model.double(*others), 2 * others[0] + (len(others) > 1) * 5)
+    for other in (image + 1, image.reshape(3, 2), image.astype(np.float32)):
+        np.testing.assert_array_equal(model.double(other), 2 * other)
+    np.testing.assert_array_equal(model.double(image, more=5), 2 * image + 5)
     assert model.calls == 5
     image[0, 0] = 7  # changed in place
     np.testing.assert_array_equal(model.double(image), 2 * image)

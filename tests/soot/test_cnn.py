@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from skimage.transform import downscale_local_mean, resize
 
 from particlelab.measure import confusion
 from particlelab.randomness import generator
@@ -17,15 +18,21 @@ class Pointwise(torch.nn.Module):
 
     def forward(self, images):
         assert images.shape[-1] % 32 == 0 and images.shape[-2] % 32 == 0
-        assert images.shape[-1] <= 1024 and images.shape[-2] <= 1024  # so memory is bounded
+        assert images.shape[-1] <= 512 and images.shape[-2] <= 512  # so memory is bounded
         return -2 * images
 
 
 @pytest.mark.parametrize("shape", [(16, 17), (100, 1025), (1024, 1024), (2240, 1952), (33, 5000)])
 def test_tiles_leave_no_seam(shape):
-    image = generator(0, "image").normal(100, 20, shape)
-    expected = 1 / (1 + np.exp(2 * standardise(image)))
-    np.testing.assert_allclose(Segmenter(Pointwise(), {}).probability(image), expected, atol=1e-6)
+    image = standardise(generator(0, "image").normal(100, 20, shape))
+    np.testing.assert_allclose(Segmenter(Pointwise(), {}).logits(image), -2 * image, atol=1e-5)
+
+
+def test_the_image_is_seen_whole_and_reduced():
+    image = generator(0, "image").normal(100, 20, (70, 96))
+    reduced = resize(standardise(downscale_local_mean(image, (2, 2))), image.shape, order=1, mode="edge")
+    expected = 1 / (1 + np.exp(standardise(image) + reduced))
+    np.testing.assert_allclose(Segmenter(Pointwise(), {}).probability(image), expected, atol=1e-5)
 
 
 def test_the_grey_scale_does_not_matter():
@@ -49,8 +56,9 @@ def test_a_model_of_something_else_is_refused(tmp_path):
     from particlelab.learning.models import save_model
 
     path = save_model(tmp_path / "other.safetensors", {"a": np.zeros(2)}, {"purpose": "something else"})
-    with pytest.raises(ValueError, match="holds no segmenter"):
-        load_segmenter(path)
+    for name in (path, "primaries"):
+        with pytest.raises(ValueError, match="holds no segmenter"):
+            load_segmenter(name)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from particlelab.parameters import ParameterError
 from particlelab.randomness import generator
 from particlelab.soot.cnn_training import (
     DOCUMENT_TRAINING,
@@ -89,5 +90,11 @@ def test_missing_imagenet_weights_are_announced(monkeypatch):
 
 
 def test_a_crop_that_no_encoder_can_halve_is_refused():
-    with pytest.raises(ValueError, match="crop_px must be a multiple of 32, got 100"):
-        train_segmenter(SMALL.replace(crop_px=100), generator(0, "training"))
+    with pytest.raises(ParameterError, match="crop_px = 100 must be a multiple of 32"):
+        SMALL.replace(crop_px=100)
+
+
+@pytest.mark.parametrize("encoder", ["resnet51", "tu-nothing"])
+def test_an_unknown_encoder_is_refused_by_name(encoder):
+    with pytest.raises(ValueError, match=f"encoder = '{encoder}': "):
+        train_segmenter(SMALL.replace(encoder=encoder), generator(0, "training"))

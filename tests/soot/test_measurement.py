@@ -120,6 +120,16 @@ def save(path, array, **options):
     return path
 
 
+def test_an_image_without_an_aggregate_has_an_empty_table_with_the_same_columns():
+    image = generator(0, "empty").normal(160, 5, (200, 220))
+    empty = np.zeros(image.shape, bool)
+    table, summary = soot.measure(image, 0.5, mask=empty)
+    one = empty.copy()
+    one[50:100, 60:120] = True
+    assert len(table) == 0 and set(table) == set(soot.measure(image, 0.5, mask=one)[0])
+    assert summary.set_index("quantity").value["aggregates"] == 0
+
+
 def test_a_file_is_measured_like_its_image_at_its_own_scale(tmp_path):
     """A TIFF states 2 nm; the parameter is for files that state nothing."""
     image = soot.simulate_micrograph(SCENE, generator(3, "crowded")).image

@@ -1,5 +1,7 @@
 """Training of the network that tells primaries apart: what it is asked for is true, and a training goes on."""
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -102,8 +104,10 @@ def test_a_training_that_was_stopped_ends_where_another_one_ends(tmp_path, monke
         if share >= 0.5:
             raise KeyboardInterrupt
 
-    with pytest.raises((KeyboardInterrupt, SystemExit)):
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
         train_sizer(SMALL, generator(0, "training"), tmp_path, stop)
+    assert signal.getsignal(signal.SIGINT) == before  # Ctrl-C is heard afterwards
     shares = []
     again = train_sizer(SMALL, generator(0, "training"), tmp_path, lambda share, text: shares.append(share))
     assert min(shares) >= 0.5

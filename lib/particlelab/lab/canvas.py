@@ -91,10 +91,6 @@ class Canvas(anywidget.AnyWidget):
             for name, (colour, mask) in masks.items()
         ]
 
-    def labels(self):
-        """Return what was painted: (H, W) uint8, 0 where nothing was, otherwise the number of the class."""
-        return rasterise(self.strokes, (self.height, self.width))
-
     @property
     def _shown_size(self):
         scale = min(1.0, LARGEST_SIDE / max(self.width, self.height))

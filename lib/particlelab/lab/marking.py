@@ -311,19 +311,3 @@ class Marking(Dashboard):
             return content(self._marked())
 
         return made
-
-
-def keep_latest(function):
-    """Return a function that remembers its latest result: asked again with the very same objects, it gives it at once.
-
-    For steps that take seconds and do not depend on the controls.
-    """
-    latest = None
-
-    def remembered(*arguments):
-        nonlocal latest
-        if latest is None or any(old is not new for old, new in zip(latest[0], arguments, strict=True)):
-            latest = (arguments, function(*arguments))
-        return latest[1]
-
-    return remembered

@@ -19,12 +19,16 @@ import pandas as pd
 
 from particlelab.lab.atomic import read_json, write_json
 from particlelab.lab.environment import thread_limits
-from particlelab.reading import IMAGE_ENDINGS, read_table
+from particlelab.reading import IMAGE_ENDINGS
 from particlelab.writing import write_bytes
 
 WRITERS = {  # by ending: how a table becomes bytes
     ".csv": lambda table: table.to_csv(index=False).encode(),
     ".parquet": lambda table: _parquet(table),
+}
+READERS = {
+    ".csv": functools.partial(pd.read_csv, dtype={"file": str}),
+    ".parquet": pd.read_parquet,
 }
 WRITING_SHARE = 0.05  # of the time, at most, goes into writing what was measured so far
 
@@ -57,7 +61,7 @@ def find_files(paths):
     return list(dict.fromkeys(files))
 
 
-def measure_files(measure, parameters, files, output=None, workers=1, fresh=False, progress=None):
+def measure_files(measure, parameters, files, output=None, workers=1, fresh=False, progress=None, basis=""):
     """Measure files, one after the other or side by side; one that cannot be measured does not stop the rest.
 
     Parameters
@@ -68,13 +72,17 @@ def measure_files(measure, parameters, files, output=None, workers=1, fresh=Fals
     files : list of Path
     output : path, optional
         Table that is written as files are measured; its ending says how (`WRITERS`). Files that stand there already,
-        measured with the same parameters and not changed since, are not measured again.
+        measured with the same parameters and not changed since, are not measured again; those that stand there and are
+        not among ``files`` stay, first.
     workers : int
         Processes that measure side by side; with 1, this one does.
     fresh : bool
         Measure all files, whatever stands in the output.
     progress : callable, optional
         Called with each file that is done, now or before, and its error, empty if there is none.
+    basis : str
+        What else the numbers depend on, code and models, as a fingerprint: if it has changed, files are measured
+        again. Files that parameters name count by themselves.
 
     Returns
     -------
@@ -86,11 +94,15 @@ def measure_files(measure, parameters, files, output=None, workers=1, fresh=Fals
         If the output's ending is not known, or it holds something else than measurements with these parameters.
     """
     output = None if output is None else _Output(output, parameters, fresh)
-    done = {} if output is None else output.load(files)
-    failed, states = {}, {file: _state(file) for file in files}
-    written, cost = time.monotonic(), 0.0
-    for file in done:
-        _tell(progress, file, "")
+    basis = [basis, *(_state(Path(value)) for _, value in parameters if isinstance(value, str) and _is_file(value))]
+    states = {file: [basis, _state(file)] for file in files}
+    before, known = ({}, {}) if output is None else output.load()
+    done = {file: tables for file, tables in before.items() if known[file] == states.get(file, known[file])}
+    for file in files:
+        if file in done:
+            _tell(progress, file, "")
+    files, states = [*(file for file in done if file not in states), *files], known | states
+    failed, written, cost = {}, time.monotonic(), 0.0
     try:
         for file, table, summary, error in _each(measure, parameters, [f for f in files if f not in done], workers):
             if error:
@@ -152,14 +164,21 @@ class _Output:
                 f"name another file, or replace it: --fresh"
             )
 
-    def load(self, files):
-        """Return table and summary of each file that was measured before and has not changed since."""
-        known = (self._known or {}).get("files", {})
-        kept = [file for file in files if known.get(str(file)) == _state(file)]
-        if not kept or not (self._paths.table.exists() and self._paths.summary.exists()):
-            return {}
-        tables = [read_table(path) for path in (self._paths.table, self._paths.summary)]
-        return {f: tuple(t[t.file == str(f)].drop(columns="file").reset_index(drop=True) for t in tables) for f in kept}
+    def load(self):
+        """Return table and summary, and the state, of each file that was measured before."""
+        known = {Path(name): state for name, state in (self._known or {}).get("files", {}).items()}
+        if not known or not (self._paths.table.exists() and self._paths.summary.exists()):
+            return {}, {}
+        tables = [READERS[path.suffix.lower()](path) for path in (self._paths.table, self._paths.summary)]
+        parts = [dict(list(table.groupby("file", sort=False))) for table in tables]
+        rows = {
+            file: tuple(
+                part.get(str(file), table.head(0)).drop(columns="file").reset_index(drop=True)
+                for part, table in zip(parts, tables, strict=True)
+            )
+            for file in known
+        }
+        return rows, known
 
     def write(self, measured, states):
         for path, table in zip(self._paths, measured, strict=True):
@@ -187,6 +206,13 @@ def _state(file):
     near = sorted(file.parent.glob(glob.escape(file.stem) + "*"))
     near = [path for path in near if path == file or path.suffix.lower() in IMAGE_ENDINGS]
     return [[path.name, (state := path.stat()).st_size, state.st_mtime_ns] for path in near]
+
+
+def _is_file(text):
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # too long for a name, or none
+        return False
 
 
 def _each(measure, parameters, files, workers):

@@ -5,6 +5,8 @@ The n-th batch depends on n alone, so that a training that went on ends where on
 
 import logging
 import re
+import signal
+import threading
 import warnings
 from pathlib import Path
 
@@ -73,7 +75,11 @@ def train(
     )
     with warnings.catch_warnings(), torch.random.fork_rng():
         warnings.filterwarnings("ignore", module="lightning")  # advice on workers and on going on within an epoch
-        trainer.fit(module, _Loader(batch, iterations, workers, trainer), ckpt_path=_last_checkpoint(folder))
+        _interruptible(
+            lambda: trainer.fit(
+                module, _Loader(batch, iterations, workers, trainer), ckpt_path=_last_checkpoint(folder)
+            )
+        )
     model.cpu().eval()
     return pd.DataFrame(module.history, columns=["iteration", "loss", "learning_rate"])
 
@@ -94,6 +100,18 @@ def course(history):
     tenth = max(1, len(history) // 10)
     parts = history.groupby(history.iteration // tenth)
     return {f"iterations {part.iteration.iloc[0]} to {part.iteration.iloc[-1]}": part.loss.mean() for _, part in parts}
+
+
+def _interruptible(fit):
+    """Let Ctrl-C be an exception as everywhere: Lightning leaves it ignored for good, and ends the process."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        fit()
+    except SystemExit:
+        raise KeyboardInterrupt from None
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, before)
 
 
 def _last_checkpoint(folder):

@@ -61,6 +61,7 @@ from particlelab.soot.quantities import quantities
 from particlelab.soot.segmentation import segment
 from particlelab.soot.slider import Selection, apply_selections, select_region, suggest_threshold
 from particlelab.soot.uncertainty import method_spread, summarise
+from particlelab.soot.variants import Variants
 from particlelab.soot.weka import PixelTraining, load_pixel_classifier, train_pixel_classifier
 
 __all__ = [
@@ -90,6 +91,7 @@ __all__ = [
     "SimulatedMicrograph",
     "SizerTraining",
     "Survey",
+    "Variants",
     "analyse_aggregates",
     "apply_selections",
     "beside_averages",

@@ -8,6 +8,7 @@ import pandas as pd
 from pydantic import model_validator
 
 from particlelab.parameters import Parameters, parameter
+from particlelab.randomness import log_uniform
 from particlelab.soot.corrections import CORRECTIONS, Correction
 from particlelab.soot.growth import simulate_aggregate
 from particlelab.soot.micrographs import Micrograph, Scene, render
@@ -169,8 +170,7 @@ def _thirds(values, name):
 
 def _draw(parameters, rng):
     p = parameters
-    dp = math.exp(rng.uniform(math.log(p.dp_least_nm), math.log(p.dp_greatest_nm)))
-    n = round(math.exp(rng.uniform(math.log(p.n_least), math.log(p.n_greatest))))
+    dp, n = log_uniform(rng, p.dp_least_nm, p.dp_greatest_nm), round(log_uniform(rng, p.n_least, p.n_greatest))
     gsd, overlap = rng.uniform(1, p.gsd_greatest), rng.uniform(0, p.overlap_greatest)
     centres, radii = simulate_aggregate(n, p.fractal_dimension, p.prefactor, dp, gsd, rng, overlap)
     truth = {"dp_nm": dp, "n_primaries": n, "gsd": gsd, "overlap": overlap}

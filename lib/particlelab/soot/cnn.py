@@ -1,7 +1,8 @@
 """Classifier by a convolutional neural network: a feature pyramid network (Sipkens et al., sec. 2.1).
 
 The network is segmentation_models_pytorch's FPN, as in the document. An image of any size is cut into tiles that
-overlap, and their probabilities are blended.
+overlap, and what it says of them is blended. Unlike in the document, it sees every image twice, whole and reduced: the
+first shows outlines, the second what is soot at all where a tile shows nothing but background, or nothing but soot.
 """
 
 import math
@@ -13,8 +14,9 @@ from particlelab.learning.models import load_trained, save_network
 from particlelab.parameters import parameter
 from particlelab.soot.masks import Postprocessing, mask_of_probability
 
-TILE_PX = 1024
-OVERLAP_PX = 192
+TILE_PX = 512  # larger tensors would be fresh memory for every layer, half of the time spent on clearing it
+OVERLAP_PX = 96
+REDUCTIONS = (1, 2)  # of the image that the network sees
 STRIDE = 32  # the encoder's deepest stage sees one pixel for so many
 
 
@@ -61,8 +63,21 @@ class Segmenter:
     def probability(self, image):
         """Return the probability of soot, (H, W) float32, of an image (H, W) of any grey scale and any size."""
         import torch
+        from torch.nn.functional import interpolate
 
-        image = standardise(image)
+        image = torch.from_numpy(standardise(image))[None, None]
+        height, width = image.shape[2:]
+        total = torch.zeros_like(image)
+        for factor in REDUCTIONS:
+            reduced = interpolate(image, (-(-height // factor), -(-width // factor)), mode="area")
+            found = torch.from_numpy(self.logits(standardise(reduced[0, 0])))[None, None]
+            total += interpolate(found, (height, width), mode="bilinear")
+        return torch.sigmoid(total[0, 0] / len(REDUCTIONS)).numpy()
+
+    def logits(self, image):
+        """Return what the network says of a standardised image (H, W), as it is: logits of soot, (H, W) float32."""
+        import torch
+
         height, width = image.shape
         total, weights = np.zeros((2, height, width), np.float32)
         for top, bottom in _spans(height):
@@ -71,7 +86,7 @@ class Segmenter:
                 padding = [(0, -n % STRIDE) for n in tile.shape]
                 padded = torch.from_numpy(np.pad(tile, padding, mode="symmetric"))[None, None]
                 with torch.inference_mode():
-                    found = torch.sigmoid(self.network(padded))[0, 0].numpy()[: tile.shape[0], : tile.shape[1]]
+                    found = self.network(padded)[0, 0].numpy()[: tile.shape[0], : tile.shape[1]]
                 weight = np.outer(*(_ramp(*span) for span in ((top, bottom, height), (left, right, width))))
                 total[top:bottom, left:right] += weight * found
                 weights[top:bottom, left:right] += weight
@@ -121,17 +136,25 @@ def build_network(encoder, pyramid_channels, segmentation_channels, magnificatio
     Returns
     -------
     torch.nn.Module
+
+    Raises
+    ------
+    ValueError
+        If the encoder is unknown, or has no such weights.
     """
     import segmentation_models_pytorch as smp
 
-    network = smp.FPN(
-        encoder,
-        encoder_weights=weights,
-        in_channels=1,
-        decoder_pyramid_channels=pyramid_channels,
-        decoder_segmentation_channels=segmentation_channels,
-        upsampling=4 // magnification,
-    )
+    try:
+        network = smp.FPN(
+            encoder,
+            encoder_weights=weights,
+            in_channels=1,
+            decoder_pyramid_channels=pyramid_channels,
+            decoder_segmentation_channels=segmentation_channels,
+            upsampling=4 // magnification,
+        )
+    except (KeyError, RuntimeError) as error:
+        raise ValueError(f"encoder = {encoder!r}: {error.args[0]}") from None
     if magnification > 1:
         network.register_forward_pre_hook(lambda _, images: (_magnify(images[0], magnification),))
     return network
@@ -146,8 +169,8 @@ def standardise(image):
 def _segmenter(path, tensors, card):
     import torch
 
-    if "network" not in card:
-        raise ValueError(f"{path} holds no segmenter: its card has no entry 'network'")
+    if "encoder" not in card.get("network", ()):
+        raise ValueError(f"{path} holds no segmenter: its card names no encoder of a network")
     network = build_network(**card["network"])
     network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
     return Segmenter(network, card)

@@ -5,11 +5,11 @@ import warnings
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from particlelab.parameters import Parameters, parameter
 from particlelab.randomness import generator, log_uniform
-from particlelab.soot.cnn import Segmenter, build_network, load_segmenter, standardise
+from particlelab.soot.cnn import STRIDE, Segmenter, build_network, load_segmenter, standardise
 from particlelab.soot.micrographs import Micrograph, Scene, draw_scene, take_picture
 
 CROPS_PER_SCENE = 4
@@ -38,6 +38,12 @@ class SegmenterTraining(Parameters):
     weight_decay: float = parameter(1e-4, "Weight decay of the Adam optimiser", low=0, high=1)
     workers: int = parameter(1, "Processes that simulate crops ahead of the training", low=0, high=64)
     seed: int = parameter(0, "Seed of the crops and of the first weights", low=0)
+
+    @model_validator(mode="after")
+    def _crops(self):
+        if self.crop_px % STRIDE:
+            raise ValueError(f"crop_px = {self.crop_px} must be a multiple of {STRIDE}")
+        return self
 
 
 # Table 2 and sec. 2.1.2 of the document, which gives neither the size of crops nor the weight decay.
@@ -80,15 +86,13 @@ def train_segmenter(parameters, rng, folder=None, progress=None):
     Raises
     ------
     ValueError
-        If the encoder is unknown, ``crop_px`` no multiple of 32, or the folder holds another training's checkpoint.
+        If the encoder is unknown, or the folder holds another training's checkpoint.
     """
     import torch
 
     from particlelab.learning.training import course, train
 
     p = parameters
-    if p.crop_px % 32:
-        raise ValueError(f"crop_px must be a multiple of 32, got {p.crop_px}")
     seed = int(rng.integers(2**31))
     with torch.random.fork_rng():
         torch.manual_seed(int(generator(seed, "weights", p.seed).integers(2**31)))
@@ -101,7 +105,7 @@ def train_segmenter(parameters, rng, folder=None, progress=None):
         iterations=p.iterations,
         seed=seed,
         folder=folder,
-        name=f"{p!r}, {seed}",
+        name=f"{p.replace(workers=0)!r}, {seed}",
         workers=p.workers,
         progress=progress,
     )

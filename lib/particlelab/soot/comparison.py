@@ -8,6 +8,7 @@ import pandas as pd
 from particlelab.measure import confusion, fit_lognormal
 from particlelab.parameters import Parameters, parameter
 from particlelab.soot.aggregates import label_aggregates
+from particlelab.soot.cnn import load_segmenter
 from particlelab.soot.corrections import correct
 from particlelab.soot.matching import match_aggregates
 from particlelab.soot.measurement import fit_each, tabulate
@@ -74,7 +75,14 @@ def compare(
     Returns
     -------
     Comparison
+
+    Raises
+    ------
+    ValueError
+        If the network is needed and cannot be loaded.
     """
+    if any(VARIANTS[name][0] == "cnn" for name in classifiers):
+        load_segmenter(network)  # if there is none, no image is to blame
     rows, tables, masks = [], [], {}
     for number, sample in enumerate(samples):
         variants = Variants(sample.image, sample.pixel_size_nm, network)

@@ -1,11 +1,10 @@
 """The held-out set: simulated micrographs that no method has seen, over the conditions of real ones."""
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
 from particlelab.parameters import Parameters, parameter
-from particlelab.randomness import generator
+from particlelab.randomness import generator, log_uniform
 from particlelab.soot.collection import Sample
 from particlelab.soot.micrographs import Micrograph, simulate_micrograph
 from particlelab.soot.primaries import METHODS as SIZERS
@@ -79,6 +78,6 @@ class HeldOut(Sequence):
         if not 0 <= number < self.images:
             raise IndexError(f"there are {self.images} images, numbered from 0, got {number}")
         rng = generator(self.seed, "held out", number)
-        pixel_size_nm = math.exp(rng.uniform(*map(math.log, PIXEL_NM)))
+        pixel_size_nm = log_uniform(rng, *PIXEL_NM)
         found = simulate_micrograph(Micrograph(pixel_size_nm=pixel_size_nm, **self.frame), rng)
         return Sample(f"held out {number + 1}", found.image, pixel_size_nm, found.mask, found.table)

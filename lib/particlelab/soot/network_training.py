@@ -87,7 +87,7 @@ def train_sizer(parameters, rng, folder=None, progress=None):
         iterations=p.iterations,
         seed=seed,
         folder=folder,
-        name=f"{p!r}, {seed}",
+        name=f"{p.replace(workers=0)!r}, {seed}",
         workers=p.workers,
         progress=progress,
     )

@@ -102,8 +102,8 @@ def add_intervals(table, labels, moved, sized):
             continue
         value = table[name].to_numpy(float)
         with np.errstate(divide="ignore", invalid="ignore"):
-            departures = np.array([np.log(other[name].to_numpy(float) / value) for other in partners])
-        reach = np.array([_largest(each) for each in departures.reshape(-1, len(table)).T])
+            departures = [np.log(other[name].to_numpy(float) / value) for other in partners]
+        reach = np.array([_largest(np.array(each)) for each in np.reshape(departures, (len(partners), len(table))).T])
         if name == "dp_nm":
             reach = np.sqrt(reach**2 + np.nan_to_num(methods) ** 2)
         columns |= {f"{name}_low": value * np.exp(-reach), f"{name}_high": value * np.exp(reach)}

@@ -47,7 +47,7 @@ def segment_by_weka(image, pixel_size_nm, options):
     SegmentationFailure
         As `mask_of_probability`.
     """
-    probability = load_pixel_classifier(options.model).probability(image, options.background_order)
+    probability = load_pixel_classifier(options.model).probability(image, background_order=options.background_order)
     return mask_of_probability("weka", probability, pixel_size_nm, options)
 
 

@@ -62,9 +62,6 @@ MEANINGS = {  # of the columns of tables
     "from_counts": "Share of the interval: few aggregates (half width; relative, for D_TEM and Df absolute)",
     "from_segmentation": "Share of the interval: how far the value moves with the decision what is soot",
     "from_methods": "Share of the interval: two standard deviations between the sizing methods",
-    "dp_mean_nm": "Arithmetic mean of its primary diameters",
-    "fractal_dimension": "Df of the fractal law",
-    "prefactor": "kf of the fractal law",
 }
 # Ticks at 1, 2 and 5 times powers of ten, all written out
 LOG_AXIS = {"type": "log", "dtick": "D2", "minorloglabels": "complete"}

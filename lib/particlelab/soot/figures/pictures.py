@@ -18,8 +18,8 @@ _LARGEST_SIDE = 1400  # pixels of a displayed image: sharp on a screen, small in
 _PANEL_SIDE = 420  # of one of many
 
 
-def micrograph(image, pixel_size_nm, mask=None, aggregates=None, circles=None, title=""):
-    """Draw an image with outlines of a mask and circles.
+def micrograph(image, pixel_size_nm, mask=None, aggregates=None, title=""):
+    """Draw an image with outlines of a mask and circles of equal area.
 
     Parameters
     ----------
@@ -30,8 +30,6 @@ def micrograph(image, pixel_size_nm, mask=None, aggregates=None, circles=None, t
     aggregates : DataFrame, optional
         From `analyse_aggregates`: circles of the projected-area equivalent diameter, with the
         aggregate's values where the mouse points.
-    circles : DataFrame, optional
-        Columns ``x_nm``, ``y_nm``, ``diameter_nm``: circles of primary particles.
     title : str
 
     Returns
@@ -54,9 +52,6 @@ def micrograph(image, pixel_size_nm, mask=None, aggregates=None, circles=None, t
             showlegend=False,
         )
         figure.add_trace(numbers)
-    if circles is not None and len(circles):
-        rings = _rings(*(circles[c].to_numpy() for c in ("x_nm", "y_nm", "diameter_nm")))
-        figure.add_trace(_lines(rings, COLOURS["otsu"], "Primary particle"))
     bottom, right = (np.array(image.shape) - 0.5) * pixel_size_nm
     plain = {"constrain": "domain", "showgrid": False, "zeroline": False}
     figure.update_xaxes(title="x / nm", range=[-pixel_size_nm / 2, right], **plain)
@@ -105,7 +100,7 @@ def panels(rows, title="", row_height=300):
             bottom, right = (np.array(panel.image.shape) - 0.5) * edge
             hidden = {"visible": False, "constrain": "domain"}
             figure.update_xaxes(range=[-edge / 2, right], row=i, col=j, **hidden)
-            figure.update_yaxes(range=[bottom, -edge / 2], row=i, col=j, **hidden)
+            figure.update_yaxes(range=[bottom, -edge / 2], constraintoward="top", row=i, col=j, **hidden)
             if panel.pixel_size_nm:
                 figure.add_trace(_scale_bar(right, bottom), row=i, col=j)
     margin = {"l": 8, "r": 8, "b": 8, "t": 70 if title else 30}
@@ -191,9 +186,11 @@ def _layers(panel, largest_side, kind, width=1.5):
     """Return the traces of a picture: grey levels, outlines, circles."""
     image, pixel_size_nm, mask, aggregates, _, levels = panel
     step = max(1, -(-max(image.shape) // largest_side))
-    edge = step * (pixel_size_nm or 1.0)
-    source = _picture(image, step, kind, levels)
-    traces = [go.Image(source=source, x0=edge / 2, y0=edge / 2, dx=edge, dy=edge, hoverinfo="skip")]
+    pixel = pixel_size_nm or 1.0
+    edge = step * pixel
+    centre = (edge - pixel) / 2  # of the first block; that of the first pixel is 0
+    traces = [go.Image(source=_picture(image, step, kind, levels), x0=centre, y0=centre, dx=edge, dy=edge)]
+    traces[0].hoverinfo = "skip"
     if mask is not None:
         padded = np.pad(np.asarray(mask)[::step, ::step], 1).astype(np.float32)
         outlines = [(line - 1)[:, ::-1] * edge for line in find_contours(padded, 0.5)]

@@ -45,7 +45,7 @@ def size_distributions(diameters_nm, quantity="Projected-area equivalent diamete
     return figure.update_layout(height=420)
 
 
-def ratios(panels, title="", quantity="d<sub>p</sub>"):
+def ratios(panels, title=""):
     """Draw box plots of the ratio of each method's values to a reference (figures 6 and 7 of Sipkens et al.).
 
     Parameters
@@ -53,7 +53,7 @@ def ratios(panels, title="", quantity="d<sub>p</sub>"):
     panels : dict of str to (dict of str to (N,) array_like, (N,) array_like)
         By title of the panel: values by method, aggregate for aggregate as the reference that comes second; NaN where a
         method found nothing.
-    title, quantity : str
+    title : str
 
     Returns
     -------
@@ -77,7 +77,7 @@ def ratios(panels, title="", quantity="d<sub>p</sub>"):
         _add_boxes(figure, values, np.asarray(reference, float), place)
         figure.add_hline(y=1, line_color="#999999", **place)
     figure.update_yaxes(type="log", tickvals=_RATIO_TICKS, ticktext=[f"{t:g}" for t in _RATIO_TICKS])
-    figure.update_yaxes(title=f"Ratio of {quantity}", col=1)
+    figure.update_yaxes(title="Ratio of d<sub>p</sub>", col=1)
     return figure.update_layout(title=title, height=110 + 310 * rows, margin={"t": 90 if title else 40})
 
 
