@@ -126,7 +126,7 @@ def test_an_upload_gets_the_mask_of_the_library(opened):
     )
     page.get_by_text("Using mine.png").wait_for()
     status(page, "done")
-    mask = soot.load_segmenter().probability(sample.image) > 0.5
+    mask = soot.load_segmenter().probability(sample.image, pixel_size_nm=0.536) > 0.5
     options = soot.CNN()
     mask = soot.rolling_ball(mask, 0.536, options.minimum_pixels, options.closing_nm)
     table = shown_table(page)

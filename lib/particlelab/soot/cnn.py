@@ -1,8 +1,8 @@
 """Classifier by a convolutional neural network: a feature pyramid network (Sipkens et al., sec. 2.1).
 
 The network is segmentation_models_pytorch's FPN, as in the document. An image of any size is cut into tiles that
-overlap, and what it says of them is blended. Unlike in the document, it sees every image twice, whole and reduced: the
-first shows outlines, the second what is soot at all where a tile shows nothing but background, or nothing but soot.
+overlap, and what it says of them is blended. Unlike in the document, it sees every image at several scales: the finest
+shows outlines, the others what is soot at all where a tile shows nothing but background, or nothing but soot.
 """
 
 import math
@@ -14,9 +14,10 @@ from particlelab.learning.models import load_trained, save_network
 from particlelab.parameters import parameter
 from particlelab.soot.masks import Postprocessing, mask_of_probability
 
-TILE_PX = 512  # larger tensors would be fresh memory for every layer, half of the time spent on clearing it
+TILE_PX = 480  # with larger ones every layer's tensor is fresh memory, and half of the time goes into clearing it
 OVERLAP_PX = 96
-REDUCTIONS = (1, 2)  # of the image that the network sees
+REDUCTIONS = (1, 2, 4)  # scales at which the network sees an image, each counted by its inverse
+COARSEST_NM = 2.5  # pixels that the network was trained on
 STRIDE = 32  # the encoder's deepest stage sees one pixel for so many
 
 
@@ -42,7 +43,9 @@ def segment_by_cnn(image, pixel_size_nm, options):
     SegmentationFailure
         As `mask_of_probability`.
     """
-    return mask_of_probability("cnn", load_segmenter(options.model).probability(image), pixel_size_nm, options)
+    return mask_of_probability(
+        "cnn", load_segmenter(options.model).probability(image, pixel_size_nm=pixel_size_nm), pixel_size_nm, options
+    )
 
 
 class Segmenter:
@@ -60,19 +63,23 @@ class Segmenter:
         self.network, self.card = network.eval(), card
 
     @once_an_image
-    def probability(self, image):
-        """Return the probability of soot, (H, W) float32, of an image (H, W) of any grey scale and any size."""
+    def probability(self, image, pixel_size_nm=None):
+        """Return the probability of soot, (H, W) float32, of an image (H, W) of any grey scale and any size.
+
+        If the pixel size is known, reduced images whose pixels would be larger than any it was trained on are left out.
+        """
         import torch
         from torch.nn.functional import interpolate
 
         image = torch.from_numpy(standardise(image))[None, None]
         height, width = image.shape[2:]
+        factors = [factor for factor in REDUCTIONS if factor == 1 or factor * (pixel_size_nm or 0) <= COARSEST_NM]
         total = torch.zeros_like(image)
-        for factor in REDUCTIONS:
+        for factor in factors:
             reduced = interpolate(image, (-(-height // factor), -(-width // factor)), mode="area")
             found = torch.from_numpy(self.logits(standardise(reduced[0, 0])))[None, None]
-            total += interpolate(found, (height, width), mode="bilinear")
-        return torch.sigmoid(total[0, 0] / len(REDUCTIONS)).numpy()
+            total += interpolate(found, (height, width), mode="bilinear") / factor
+        return torch.sigmoid(total[0, 0] / sum(1 / factor for factor in factors)).numpy()
 
     def logits(self, image):
         """Return what the network says of a standardised image (H, W), as it is: logits of soot, (H, W) float32."""
@@ -83,7 +90,7 @@ class Segmenter:
         for top, bottom in _spans(height):
             for left, right in _spans(width):
                 tile = image[top:bottom, left:right]
-                padding = [(0, -n % STRIDE) for n in tile.shape]
+                padding = [(0, max(-n % STRIDE, 2 * STRIDE - n)) for n in tile.shape]  # two at least, to normalise by
                 padded = torch.from_numpy(np.pad(tile, padding, mode="symmetric"))[None, None]
                 with torch.inference_mode():
                     found = self.network(padded)[0, 0].numpy()[: tile.shape[0], : tile.shape[1]]
