@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from particlelab import soot
+from particlelab.measure import confusion
 from particlelab.randomness import generator
 
 SURVEY = {"classifiers": ("threshold",), "sizers": ("pcm", "edm_ws"), "minimum_pixels": 0}
@@ -92,7 +93,7 @@ class Darkness:
 
     asked = 0
 
-    def probability(self, image):
+    def probability(self, image, pixel_size_nm):
         Darkness.asked += 1
         return (image < 0.5).astype(np.float32)
 
@@ -206,3 +207,12 @@ def test_calibration_after_a_comparison_is_calibration_within_it(true_masks):
     later = soot.calibrate_sizes(true_masks, ["edm_ws"]).aggregates
     np.testing.assert_allclose(later.dp_edm_ws_nm[: len(calibrated)], calibrated.dp_edm_ws_nm)
     assert not np.allclose(later.dp_edm_ws_nm, true_masks.aggregates.dp_edm_ws_nm)
+
+
+def test_a_crowded_frame_is_no_failure_of_a_trained_classifier_however_its_mask_is_mended():
+    sample = soot.HeldOut(7, 0, 512, 512, 2)[6]  # soot on 32 % of it, most of it cut by the border
+    variants = soot.Variants(sample.image, sample.pixel_size_nm)
+    assert variants.segment("otsu")[1]
+    for name in ("cnn", "cnn + RB", "cnn + 1000 px", "cnn + RB + 1000 px", "weka"):
+        mask, reasons = variants.segment(name)
+        assert reasons == [] and confusion(sample.mask, mask).iou > 0.9

@@ -44,7 +44,7 @@ def test_a_strip_names_classifiers_scores_and_failures():
     figure = figures.classifier_strip([sample], comparison, ["reference", "otsu", "kmeans"])
     good = iou(sample.mask, comparison.masks["a"]["otsu"])
     texts = [annotation.text for annotation in figure.layout.annotations]
-    assert texts == ["<b>Reference</b>", f"<b>Otsu</b>  IoU {good:.2f}", "<b>k-means</b> *  IoU 0.00"]
+    assert texts == ["<b>Reference</b>", f"<b>Otsu</b><br>IoU {good:.2f}", "<b>k-means</b> *<br>IoU 0.00"]
     wrapped = figures.classifier_strip([sample], comparison, ["reference", "otsu", "kmeans", "otsu"], columns=2)
     assert wrapped.layout.height > figure.layout.height and len(wrapped.layout.annotations) == 4
 

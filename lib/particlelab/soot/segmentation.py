@@ -102,9 +102,7 @@ def segment(image, pixel_size_nm, method="otsu", **options):
     mask = function(image, pixel_size_nm, parameters)
     if method in INTERACTIVE:
         return mask
-    # a threshold takes an uneven background for soot; a trained classifier may meet a crowded frame
-    shares = {} if isinstance(parameters, Denoised) else {"border_share": 1.0, "covered_share": 1.0}
-    reasons = check_segmentation(mask, **shares)
+    reasons = doubts(method, mask)
     if isinstance(parameters, Flattened) and _uneven(image, parameters.background_order):
         reasons.append("no even background was found: a strong gradient, or aggregates on half of the frame?")
     elif not mask.any() and segment_by_threshold(-image, pixel_size_nm, Threshold()).any():
@@ -112,6 +110,15 @@ def segment(image, pixel_size_nm, method="otsu", **options):
     if reasons:
         raise SegmentationFailure(method, reasons, mask)
     return mask
+
+
+def doubts(method, mask):
+    """Say why a mask that a method gave, however it was mended since, cannot be right (`check_segmentation`).
+
+    A threshold takes an uneven background for soot; a trained classifier may meet a crowded frame.
+    """
+    thresholds = issubclass(METHODS[method][0], Denoised)
+    return check_segmentation(mask, **({} if thresholds else {"border_share": 1.0, "covered_share": 1.0}))
 
 
 def _uneven(image, background_order):

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from particlelab.soot.masks import SegmentationFailure, check_segmentation, rolling_ball
-from particlelab.soot.segmentation import METHODS, segment
+from particlelab.soot.masks import SegmentationFailure, rolling_ball
+from particlelab.soot.segmentation import METHODS, doubts, segment
 
 
 class Variant(NamedTuple):
@@ -66,9 +66,9 @@ class Variants:
         mask, reasons = self._made[key]
         if not ending:
             return mask, reasons
-        lasting = [reason for reason in reasons if reason not in check_segmentation(mask)]  # those of the image
+        lasting = [reason for reason in reasons if reason not in doubts(method, mask)]  # those of the image
         mask = rolling_ball(mask, self.pixel_size_nm, **ending)
-        return mask, [*lasting, *check_segmentation(mask)]
+        return mask, [*lasting, *doubts(method, mask)]
 
     def _segment(self, method, options):
         options = options | {"model": self.network} if method == "cnn" else options

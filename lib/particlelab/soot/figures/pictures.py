@@ -87,7 +87,8 @@ def panels(rows, title="", row_height=300):
     plotly.graph_objects.Figure
     """
     texts = [panel.text for row in rows for panel in row]
-    gap = 26 / (row_height * len(rows))
+    line = 20 * (1 + max(text.count("<br>") for text in texts))  # pixels of the texts above a row
+    gap = (line + 6) / (row_height * len(rows))
     figure = make_subplots(
         len(rows), len(rows[0]), subplot_titles=texts, horizontal_spacing=0.008, vertical_spacing=gap
     )
@@ -103,7 +104,7 @@ def panels(rows, title="", row_height=300):
             figure.update_yaxes(range=[bottom, -edge / 2], constraintoward="top", row=i, col=j, **hidden)
             if panel.pixel_size_nm:
                 figure.add_trace(_scale_bar(right, bottom), row=i, col=j)
-    margin = {"l": 8, "r": 8, "b": 8, "t": 70 if title else 30}
+    margin = {"l": 8, "r": 8, "b": 8, "t": 50 * bool(title) + line + 10}
     height = row_height * len(rows) + margin["t"]
     return figure.update_layout(title=title, height=height, margin=margin, showlegend=False)
 
@@ -164,7 +165,7 @@ def _panel(sample, comparison, classifier):
     found = comparison.segmentations.query("image == @sample.name and classifier == @classifier").iloc[0]
     part = comparison.aggregates.query("image == @sample.name and classifier == @classifier")
     text = f"<b>{NAMES[classifier]}</b>" + (" *" if found.failure else "")
-    text += "" if np.isnan(found.iou) or classifier == "reference" else f"  IoU {found.iou:.2f}"
+    text += "" if np.isnan(found.iou) or classifier == "reference" else f"<br>IoU {found.iou:.2f}"
     return Panel(sample.image, sample.pixel_size_nm, comparison.masks[sample.name][classifier], part, text)
 
 
