@@ -59,11 +59,13 @@ def template():
 
 
 def use_theme():
-    """Give the lab's look to all figures that are made from now on, also to those outside a dashboard."""
+    """Give the lab's look to all figures and tables that are shown from now on, also to those outside a dashboard."""
+    import pandas as pd
     import plotly.io as pio  # its renderers are left alone: they take two seconds to import
 
     template()
     pio.templates.default = "particlelab"
+    pd.set_option("display.max_colwidth", None)  # a reason is read to its end
 
 
 def bundle(figure, name="figure"):
