@@ -1,9 +1,11 @@
 """Model files: what is written comes back, and what is no model is refused by name."""
 
+import os
+
 import numpy as np
 import pytest
 
-from particlelab.learning.models import find_model, load_model, save_model
+from particlelab.learning.models import find_model, load_model, load_trained, save_model, shipped_models
 
 
 def test_weights_and_card_come_back(tmp_path):
@@ -58,3 +60,20 @@ def test_shipped_models_are_found_by_name(tmp_path, monkeypatch):
     assert find_model("soot", "here/mine.safetensors").name == "mine.safetensors"
     with pytest.raises(ValueError, match="no model 'best' ships for soot; there are: default"):
         find_model("soot", "best")
+
+
+def test_a_model_that_is_trained_anew_is_another_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("PARTICLELAB_HOME", str(tmp_path))
+    assert shipped_models("toys") == {}
+    made, digests = [], []
+    for weight in (1.0, 1.0, 2.0):
+        path = save_model(tmp_path / "data/models/toys/default.safetensors", {"a": np.array(weight)}, {})
+        os.utime(path, ns=(0, int(weight)))
+        made.append(load_trained("toys", "default", _weight))
+        digests.append(shipped_models("toys"))
+    assert made == [1.0, 1.0, 2.0]
+    assert digests[0] == digests[1] != digests[2] and set(digests[2]) == {"default"}
+
+
+def _weight(path, tensors, card):
+    return tensors["a"].item()

@@ -152,11 +152,12 @@ def test_probabilities_of_masks_known_in_full_are_shares_of_soot():
     assert classifier.probability(noisy[1]).mean() == pytest.approx(DISCS.mean(), rel=0.2)
 
 
-@pytest.mark.parametrize("number", range(3))
-def test_the_shipped_classifier_finds_simulated_soot(number):
+def test_the_shipped_classifier_finds_simulated_soot():
     """Another stream of chance than the one it was trained on."""
-    image, mask = simulate_training_image(generator(number, "not trained on"))
-    if mask.any():
+    drawn = [simulate_training_image(generator(number, "not trained on")) for number in range(4)]
+    with_soot = [(image, mask) for image, mask in drawn if mask.any()]
+    assert len(with_soot) >= 2
+    for image, mask in with_soot:
         assert confusion(mask, load_pixel_classifier().probability(image) > 0.5).iou > 0.8
 
 

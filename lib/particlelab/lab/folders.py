@@ -3,12 +3,7 @@
 import os
 from pathlib import Path
 
-
-def home():
-    """The folder of the project: ``PARTICLELAB_HOME``, or the checkout that holds this package."""
-    if "PARTICLELAB_HOME" in os.environ:
-        return Path(os.environ["PARTICLELAB_HOME"]).resolve()
-    return Path(__file__).resolve().parents[3]
+from particlelab.home import home
 
 
 def notebooks():

@@ -3,11 +3,11 @@
 import functools
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 
+from particlelab.home import home
 from particlelab.writing import write_bytes
 
 ENDING = ".safetensors"
@@ -159,8 +159,7 @@ def shipped_models(domain):
 
 
 def _folder(domain):
-    home = Path(os.environ.get("PARTICLELAB_HOME") or Path(__file__).resolve().parents[3])
-    return home / "data" / "models" / domain
+    return home() / "data" / "models" / domain
 
 
 def _readable(name, card):
