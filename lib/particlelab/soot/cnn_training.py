@@ -25,14 +25,14 @@ class SegmenterTraining(Parameters):
     pyramid_channels: int = parameter(64, "Channels of the decoder's pyramid", low=8, high=512)
     segmentation_channels: int = parameter(32, "Channels of the decoder's segmentation branch", low=8, high=512)
     magnification: int = parameter(2, "Magnification of the image before the network; 1 in the document", low=1, high=4)
-    iterations: int = parameter(600, "Iterations, one batch each", low=1, high=1_000_000)
+    iterations: int = parameter(400, "Iterations, one batch each", low=1, high=1_000_000)
     batch: int = parameter(8, "Crops in a batch", low=1, high=1024)
     crop_px: int = parameter(160, "Edge of a crop, a multiple of 32", unit="px", low=32, high=2048)
     learning_rate: float = parameter(1e-3, "Base learning rate", above=0, high=1)
-    warm_up_iterations: int = parameter(60, "Iterations over which the learning rate rises", low=0, high=1_000_000)
+    warm_up_iterations: int = parameter(40, "Iterations over which the learning rate rises", low=0, high=1_000_000)
     warm_up_factor: float = parameter(0.001, "Learning rate at the start, relative to the base", above=0, high=1)
     drop_iterations: tuple[Annotated[int, Field(ge=1)], ...] = parameter(
-        (400, 540), "Iterations after which the learning rate drops"
+        (270, 360), "Iterations after which the learning rate drops"
     )
     drop_factor: float = parameter(0.1, "Learning rate after a drop, relative to before", above=0, high=1)
     weight_decay: float = parameter(1e-4, "Weight decay of the Adam optimiser", low=0, high=1)
