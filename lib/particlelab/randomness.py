@@ -46,5 +46,10 @@ def log_uniform(rng, low, high):
     Returns
     -------
     float
+
+    Raises
+    ------
+    ValueError
+        If one of them is not positive.
     """
     return math.exp(rng.uniform(math.log(low), math.log(high)))

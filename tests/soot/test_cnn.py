@@ -75,6 +75,14 @@ def test_the_shipped_network_finds_soot(seed):
     assert confusion(truth.mask, segment(truth.image, 0.6, method="cnn")).iou > 0.93
 
 
+def test_a_turned_or_mirrored_image_has_the_turned_or_mirrored_mask():
+    parameters = Micrograph(pixel_size_nm=0.6, width_px=512, height_px=512, aggregates=3)
+    image = simulate_micrograph(parameters, generator(5, "held out")).image
+    mask = segment(image, 0.6, method="cnn")
+    for turn in (np.rot90, np.flipud, np.transpose):
+        assert confusion(turn(mask), segment(turn(image), 0.6, method="cnn")).iou > 0.96
+
+
 def test_an_image_without_soot_has_an_empty_mask():
     parameters = Micrograph(pixel_size_nm=0.6, width_px=512, height_px=512, aggregates=0, contaminants=0)
     image = simulate_micrograph(parameters, generator(0, "held out")).image
@@ -93,5 +101,5 @@ def test_each_step_of_the_post_processing_can_be_switched_off():
 def test_bright_particles_are_a_named_failure():
     parameters = Micrograph(pixel_size_nm=0.6, width_px=512, height_px=512, aggregates=3)
     image = simulate_micrograph(parameters, generator(1, "held out")).image
-    with pytest.raises(SegmentationFailure, match=r"inverted contrast|unlike the images it was trained on"):
+    with pytest.raises(SegmentationFailure, match="unlike the images it was trained on"):
         segment(255 - image, 0.6, method="cnn")

@@ -65,7 +65,7 @@ def test_grey_scale_does_not_matter(method):
 def test_mirror_images_have_mirror_masks(method):
     image = picture(DISCS)
     mirrored = segment(image[::-1, ::-1], 0.5, method)[::-1, ::-1]
-    least = 0.96 if method == "cnn" else 0.98  # a network learns symmetry, it is not built in
+    least = 0.97 if method == "cnn" else 0.98  # a network learns symmetry, it is not built in
     assert confusion(segment(image, 0.5, method), mirrored).iou > least
 
 

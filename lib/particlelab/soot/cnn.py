@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from particlelab.learning.inference import once_an_image
-from particlelab.learning.models import load_trained, save_network
+from particlelab.learning.models import half_precision, load_trained, save_model
 from particlelab.parameters import parameter
 from particlelab.soot.masks import Postprocessing, mask_of_probability
 
@@ -102,7 +102,7 @@ class Segmenter:
 
     def save(self, path):
         """Write the network to ``NAME.safetensors`` (in half precision) with its card."""
-        return save_network(path, self.network, self.card)
+        return save_model(path, half_precision(self.network), self.card)
 
 
 def load_segmenter(name="default"):

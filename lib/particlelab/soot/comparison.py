@@ -81,7 +81,7 @@ def compare(
     ValueError
         If the network is needed and cannot be loaded.
     """
-    if any(VARIANTS[name][0] == "cnn" for name in classifiers):
+    if any(VARIANTS[name].method == "cnn" for name in classifiers):
         load_segmenter(network)  # if there is none, no image is to blame
     rows, tables, masks = [], [], {}
     for number, sample in enumerate(samples):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from particlelab.learning.models import load_trained, save_network
+from particlelab.learning.models import half_precision, load_trained, save_model
 from particlelab.parameters import Parameters, parameter
 from particlelab.soot.aggregates import background_around
 
@@ -125,7 +125,7 @@ class Sizer:
 
     def save(self, path):
         """Write the network to ``NAME.safetensors`` (in half precision) with its card."""
-        return save_network(path, self.network, self.card)
+        return save_model(path, half_precision(self.network), self.card)
 
     def _answer(self, channels):
         """Return the maps (5, h / 2, w / 2) of channels (2, h, w), made in tiles if they are many pixels."""

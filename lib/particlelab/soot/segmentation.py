@@ -113,7 +113,7 @@ def segment(image, pixel_size_nm, method="otsu", **options):
 
 
 def doubts(method, mask):
-    """Say why a mask that a method gave, however it was mended since, cannot be right (`check_segmentation`).
+    """Say why a mask (H, W) that a method gave, however it was mended since, cannot be right (`check_segmentation`).
 
     A threshold takes an uneven background for soot; a trained classifier may meet a crowded frame.
     """
