@@ -77,7 +77,7 @@ def test_a_file_without_a_scale_is_an_error_of_that_file(folder):
     done = call("soot", folder / "a.png", *FAST)
     path = folder / "a.png"
     assert done.returncode == 1 and done.stdout == ""
-    assert done.stderr == f"{path}: a.png does not say how large its pixels are; give the pixel size\n"
+    assert done.stderr == f"{path}: a.png does not say how large its pixels are; give pixel_size_nm (--pixel-size)\n"
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,10 @@ def test_a_file_without_a_scale_is_an_error_of_that_file(folder):
     [
         (["sot", "a.png"], "particlelab: there is no domain 'sot' that measures files; there are soot"),
         (["soot", "a.png", "--pixel-size", "-1"], "particlelab: pixel_size_nm = -1.0 is not allowed"),
+        (
+            ["soot", "a.png", "--pixel-size", "1", "-p", "pixel_size_nm=2"],
+            "pixel_size_nm is given twice: --pixel-size 1.0 and -p 2",
+        ),
         (["soot", "a.png", "-p", "magic=1"], "particlelab: Measurement has no parameter 'magic'"),
         (["soot", "a.png", "-o", "out.doc"], "particlelab: out.doc must end in .csv or .parquet"),
         (["soot", "a.png", "--sizer", "ruler"], "'ruler' is not one of"),

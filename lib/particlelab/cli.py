@@ -134,7 +134,7 @@ app.add_typer(
 
 def _measuring(name):
     """Return the command that measures files of a domain; its options are the fields of the domain's Measurement."""
-    from particlelab.lab.options import options
+    from particlelab.lab.options import flag, options
 
     domain = importlib.import_module(f"particlelab.{name}")
 
@@ -150,8 +150,13 @@ def _measuring(name):
         ] = None,
         **given,
     ):
-        given |= dict(_assignment(text) for text in parameter or [])
-        _measure(domain, domain.Measurement(**given), files, output, workers, fresh)
+        more = dict(_assignment(text) for text in parameter or [])
+        for item in domain.Measurement.describe():
+            if item.name in more and given.get(item.name, item.default) != item.default:
+                raise ValueError(
+                    f"{item.name} is given twice: {flag(item)} {given[item.name]} and -p {more[item.name]}"
+                )
+        _measure(domain, domain.Measurement(**given | more), files, output, workers, fresh)
 
     signature = inspect.signature(measure)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]

@@ -21,7 +21,6 @@ SMALL = {
         "width_px": 512,
         "height_px": 512,
         "pictures": 1,
-        "hard_image_px": 256,
     },
 }
 PATIENCE_MS = 240_000  # for the cells below a dashboard, which come first; nothing is claimed about it

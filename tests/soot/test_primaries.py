@@ -276,7 +276,7 @@ def test_bad_input_is_refused(method):
         size_primaries(image[1:], inside, 1.0, method)
     with pytest.raises(ValueError, match="finite"):
         size_primaries(image * np.nan, inside, 1.0, method)
-    with pytest.raises(ValueError, match=r"positive, got -0\.5"):
+    with pytest.raises(ValueError, match=r"positive number, got -0\.5"):
         size_primaries(image, inside, -0.5, method)
     with pytest.raises(ValueError, match="mask must"):
         size_primaries(np.ones((2, 2, 3)), np.ones((2, 2, 3)), 1.0, method)

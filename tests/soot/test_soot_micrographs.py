@@ -83,7 +83,7 @@ def test_thickness_of_an_aggregate_against_points_along_rays():
 
 
 def test_project_refuses():
-    with pytest.raises(ValueError, match="pixel_size_nm must be positive, got 0"):
+    with pytest.raises(ValueError, match="pixel_size_nm must be a positive number, got 0"):
         project(*spheres([0, 0, 0, 1]), 0)
     with pytest.raises(ValueError, match=r"got \(0, 3\) and \(0,\)"):
         project(np.zeros((0, 3)), np.zeros(0), 1.0)

@@ -13,18 +13,18 @@ from particlelab.lab import folders
 from particlelab.lab.environment import cores
 
 # Packages that carry the lab; the lock holds the rest.
-PACKAGES = (
-    "numpy",
-    "numba",
-    "scikit-image",
-    "torch",
-    "torchvision",
-    "tensorflow",
-    "keras",
-    "plotly",
-    "voila",
-    "papermill",
-)
+PACKAGES = {
+    "numpy": "arrays",
+    "numba": "compiled simulators and estimators",
+    "scikit-image": "image processing",
+    "torch": "networks",
+    "torchvision": "networks",
+    "tensorflow": "networks in Keras",
+    "keras": "networks in Keras",
+    "plotly": "figures",
+    "voila": "dashboards",
+    "papermill": "batches",
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def _room():
 
 def _package(name):
     try:
-        return Finding(name, True, version(name), "", needed=True)
+        return Finding(name, True, version(name), PACKAGES[name], needed=True)
     except PackageNotFoundError:
         return Finding(name, False, "not installed", "comes with the lock: run `make setup`", needed=True)
 

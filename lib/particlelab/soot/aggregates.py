@@ -131,7 +131,7 @@ def label_aggregates(mask):
 def check_pixel_size(pixel_size_nm):
     """Return the pixel size as a float; ValueError if it is not a positive number."""
     if not (np.isscalar(pixel_size_nm) and np.isreal(pixel_size_nm) and 0 < pixel_size_nm < math.inf):
-        raise ValueError(f"pixel_size_nm must be positive, got {pixel_size_nm!r}")
+        raise ValueError(f"pixel_size_nm must be a positive number, got {pixel_size_nm!r}")
     return float(pixel_size_nm)
 
 

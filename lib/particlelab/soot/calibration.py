@@ -56,7 +56,7 @@ class Recovery(Parameters):
     sizers: tuple[Literal[tuple(METHODS)], ...] = parameter(
         ("hough", "edm_sbs", "pcm", "edm_ws", "network"), "Sizing methods"
     )
-    aggregates: int = parameter(60, "Aggregates to simulate and to size", low=4, high=100_000)
+    aggregates: int = parameter(40, "Aggregates to simulate and to size", low=4, high=100_000)
     seed: int = parameter(0, "Seed of the aggregates", low=0)
 
 

@@ -190,10 +190,12 @@ def _magnify(images, magnification):
 
 
 def _spans(length):
-    """Cut a length into spans of at most a tile that overlap, as evenly as can be."""
-    count = max(1, math.ceil((length - OVERLAP_PX) / (TILE_PX - OVERLAP_PX)))
-    starts = np.linspace(0, max(length - TILE_PX, 0), count).round().astype(int)
-    return [(start, min(start + TILE_PX, length)) for start in starts]
+    """Cut a length into spans of one tile that overlap, as evenly as can be; rather a larger tile than two."""
+    if length <= TILE_PX + OVERLAP_PX:
+        return [(0, length)]
+    count = math.ceil((length - OVERLAP_PX) / (TILE_PX - OVERLAP_PX))
+    starts = np.linspace(0, length - TILE_PX, count).round().astype(int)
+    return [(start, start + TILE_PX) for start in starts]
 
 
 def _ramp(start, stop, length):

@@ -134,7 +134,8 @@ def beside_tables_4_and_5(primaries, row):
             interval = here.get(f"{column}_low", _NAN), here.get(f"{column}_high", _NAN)
             printed = row.get(classifier) in table.index and (sizer, column) in table.columns
             document = table.loc[row[classifier], (sizer, column)] if printed else _NAN
-            rows.append((classifier, sizer, words, here.get(column, _NAN), interval, unit, document, source))
+            misprint = ", misprinted" if column == "gsd" and document < 1 else ""
+            rows.append((classifier, sizer, words, here.get(column, _NAN), interval, unit, document, source + misprint))
     return rows
 
 

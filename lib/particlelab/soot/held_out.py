@@ -26,15 +26,13 @@ class CrossComparison(Parameters):
     sizers: tuple[Literal[tuple(SIZERS)], ...] = parameter(
         ("hough", "edm_sbs", "pcm", "edm_ws", "network"), "Columns of tables 4 and 5"
     )
-    images: int = parameter(7, "Held-out images", low=1, high=1000)
+    images: int = parameter(5, "Held-out images", low=1, high=1000)
     width_px: int = parameter(512, "Width of an image", unit="px", low=256, high=4096)
     height_px: int = parameter(512, "Height of an image", unit="px", low=256, high=4096)
     aggregates: int = parameter(2, "Aggregates in an image; some are cut by its edge", low=1, high=100)
     pictures: int = parameter(3, "Images that are shown", low=1, high=20)
-    hard_images: int = parameter(1, "Images for each condition and level of difficulty", low=1, high=1000)
-    hard_image_px: int = parameter(512, "Edge of these", unit="px", low=256, high=4096)
     real_images: int = parameter(0, "Real images to score, at most, where there are any", low=0, high=1000)
-    seed: int = parameter(0, "Seed of the held-out and of the hard images", low=0)
+    seed: int = parameter(0, "Seed of the held-out images", low=0)
 
 
 class SegmenterStudy(Parameters):

@@ -135,7 +135,7 @@ def measure_file(path, parameters):
     image = read_micrograph(path)
     pixel_size_nm = image.pixel_size_nm or parameters.pixel_size_nm
     if pixel_size_nm is None:
-        raise ReadError(f"{image.source} does not say how large its pixels are; give the pixel size")
+        raise ReadError(f"{image.source} does not say how large its pixels are; give pixel_size_nm (--pixel-size)")
     mask = None
     if parameters.masks:
         found = find_mask(path)

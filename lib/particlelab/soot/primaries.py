@@ -94,7 +94,8 @@ def size_primaries(image, mask, pixel_size_nm, method="pcm", calibrated=False, *
     changed = [name for name, value in parameters if value != type(parameters).model_fields[name].default]
     if calibrated and changed:
         raise ValueError(
-            f"calibrated = True holds for the default options of {method!r} only; changed: {', '.join(changed)}"
+            f"calibrated = True holds for the default options of {method!r} only; changed: {', '.join(changed)}; "
+            "with calibrated = False (--no-calibrated) other options are allowed"
         )
     pixel_size_nm, image, labels, boxes = _checked(image, mask, pixel_size_nm)
     dp, gsd, n_primaries = measure(image, labels, boxes, pixel_size_nm, parameters)

@@ -24,7 +24,7 @@ class Weka(Flattened):
     closing_nm: float = parameter(
         0.0, "Radius of the disc that bridges gaps (rolling ball); the document uses none", unit="nm", low=0, high=100
     )
-    model: str = parameter("default", "Trained classifier: a name that ships, or the path of a file")
+    model: str = parameter("weka", "Trained classifier: a name that ships, or the path of a file")
     probability: float = parameter(0.5, "Least probability of soot", above=0, below=1)
 
 
@@ -89,13 +89,13 @@ class PixelClassifier:
         return save_model(path, self.forest, self.card)
 
 
-def load_pixel_classifier(name="default"):
+def load_pixel_classifier(name="weka"):
     """Load a trained pixel classifier.
 
     Parameters
     ----------
     name : str or path
-        One that ships, or a path that ends in ``.safetensors``. The name ``default`` is the file ``weka``.
+        One that ships, or a path that ends in ``.safetensors``.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def load_pixel_classifier(name="default"):
     ValueError
         If there is none, or the file holds something else, or was trained on other features.
     """
-    return load_trained("soot", "weka" if name == "default" else name, _classifier)
+    return load_trained("soot", name, _classifier)
 
 
 def train_pixel_classifier(images, labels, rng, training=None, progress=None):
