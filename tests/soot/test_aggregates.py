@@ -174,7 +174,7 @@ def test_a_mask_with_nan_is_refused():
 
 @pytest.mark.parametrize("pixel", [0, -0.5, np.nan, np.inf, "1", None])
 def test_bad_pixel_sizes_are_refused(pixel):
-    with pytest.raises(ValueError, match="pixel_size_nm must be positive"):
+    with pytest.raises(ValueError, match="pixel_size_nm must be a positive number"):
         analyse_aggregates(np.ones((4, 4), bool), pixel)
 
 

@@ -71,7 +71,7 @@ def test_no_aggregates_on_either_side():
 def test_bad_input():
     with pytest.raises(ValueError, match=r"one shape, got \(700, 700\) \(reference\) and \(700, 600\)"):
         match_aggregates(blocks(), blocks(shape=(700, 600)), 1.0)
-    with pytest.raises(ValueError, match="pixel_size_nm must be positive"):
+    with pytest.raises(ValueError, match="pixel_size_nm must be a positive number"):
         match_aggregates(blocks(), blocks(), 0)
     with pytest.raises(ValueError, match="0 and one other"):
         match_aggregates(blocks(), np.arange(490_000).reshape(700, 700), 1.0)

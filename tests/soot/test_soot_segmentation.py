@@ -166,7 +166,7 @@ def test_bad_images(method, image, words):
 @pytest.mark.parametrize("pixel_size_nm", [0, -0.5, np.nan, np.inf, None, "0.5"])
 def test_bad_pixel_sizes(pixel_size_nm):
     for call in (lambda: segment(BACKGROUND, pixel_size_nm), lambda: rolling_ball(DISCS, pixel_size_nm)):
-        with pytest.raises(ValueError, match="pixel_size_nm must be positive"):
+        with pytest.raises(ValueError, match="pixel_size_nm must be a positive number"):
             call()
 
 
