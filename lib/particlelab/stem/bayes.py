@@ -3,7 +3,7 @@
 Nobody can tell categories apart better than by the posterior probability p(category | projections), and the simulator
 holds all that it takes. Given radius and place of a particle and what is in it, its projections are close to normally
 distributed: the many corners of the outline and the noise of the detector add up. So the likelihood of a category is an
-average of normal densities over all else (radius, place, hole, spiral), which is taken by importance sampling for radius
+average of normal densities over all else (radius, place, hole, spiral), taken by importance sampling for radius
 and place, and by annealed importance sampling with resampling (sequential Monte Carlo) for what is in the particle.
 """
 
