@@ -113,8 +113,7 @@ class _State:
         number = len(self.history)
         present = [np.asarray(variable) for variable in self._variables()]
         for kind, arrays in (("present", present), ("best", self.best)):
-            with open(self.folder / f"{kind}-{number}.npz", "wb") as file:
-                np.savez(file, *arrays)
+            np.savez(self.folder / f"{kind}-{number}.npz", *arrays)
         state = {"name": self.name, "history": self.history, "best_epoch": self.best_epoch}
         write_bytes(self.folder / "state.json", json.dumps(state).encode())
         for old in self.folder.glob("*.npz"):
@@ -127,7 +126,9 @@ class _State:
             raise ValueError(f"the checkpoint is of another training: {state['name']!r}, not {self.name!r}")
         self.history, self.best_epoch = state["history"], state["best_epoch"]
         self.model.optimizer.build(self.model.trainable_variables)
-        for variable, value in zip(self._variables(), _arrays(self.folder / f"present-{len(self.history)}.npz"), strict=True):
+        for variable, value in zip(
+            self._variables(), _arrays(self.folder / f"present-{len(self.history)}.npz"), strict=True
+        ):
             variable.assign(value)
         self.best = _arrays(self.folder / f"best-{len(self.history)}.npz")
 
