@@ -1,1 +1,49 @@
-"""Holes and spirals in nanoparticles from projections in scanning transmission electron microscopy, after Sullivan."""
+"""Holes and spirals in nanoparticles, told from projections in a scanning transmission electron microscope.
+
+After W. Sullivan, "Validating the use of Neural Networks in the Categorisation of STEM images of Nanoparticles" (2020).
+"""
+
+from particlelab.stem.bayes import BayesAccuracy, bayes_accuracy, posterior
+from particlelab.stem.dataset import CATEGORIES, HOLES, SPIRALS, Dataset, Particles, document_parameters, make_dataset
+from particlelab.stem.experiments import EXPERIMENTS, Experiment, Outcome, Sizes, carry_out, measure_accuracy, unpair
+from particlelab.stem.networks import LARGE, Network, build_network
+from particlelab.stem.one_particle import OneParticle, look_around
+from particlelab.stem.projection import Layer, Projection, chords, project, thickness, view_angles
+from particlelab.stem.shapes import Shape, compensate_mass, draw_slices
+from particlelab.stem.training import Training, train
+
+__all__ = [
+    "CATEGORIES",
+    "EXPERIMENTS",
+    "HOLES",
+    "LARGE",
+    "SPIRALS",
+    "BayesAccuracy",
+    "Dataset",
+    "Experiment",
+    "Layer",
+    "Network",
+    "OneParticle",
+    "Outcome",
+    "Particles",
+    "Projection",
+    "Shape",
+    "Sizes",
+    "Training",
+    "bayes_accuracy",
+    "build_network",
+    "carry_out",
+    "chords",
+    "compensate_mass",
+    "document_parameters",
+    "draw_slices",
+    "look_around",
+    "make_dataset",
+    "measure_accuracy",
+    "posterior",
+    "project",
+    "thickness",
+    "train",
+    "unpair",
+    "view_angles",
+]
