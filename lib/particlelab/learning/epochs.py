@@ -15,16 +15,14 @@ from particlelab.randomness import generator
 from particlelab.writing import write_bytes
 
 
-def train_epochs(
-    model, x, y, validation, *, epochs, batch, patience=None, seed=0, folder=None, name="", progress=None, after=None
-):
+def train_epochs(model, x, y, validation, *, epochs, batch, patience=None, seed=0, folder=None, name="", progress=None):
     """Train a compiled model in place; its best weights by the loss of the validation are restored at the end.
 
     Parameters
     ----------
     model : keras.Model
         Compiled.
-    x, y : ndarray, or dict of ndarray
+    x, y : ndarray
         Examples along the first axis.
     validation : tuple
         ``x, y`` that it is not trained on.
@@ -41,8 +39,6 @@ def train_epochs(
         What is trained, with all that it depends on: a state of another name is refused.
     progress : callable, optional
         Called with the share that is done and a text after each epoch.
-    after : callable, optional
-        ``after(model, row)`` with each epoch's row of the history, for what changes from epoch to epoch.
 
     Returns
     -------
@@ -55,14 +51,13 @@ def train_epochs(
         If the folder holds the state of something else, or the loss is no longer finite.
     """
     state = _State(model, folder, name)
-    size = len(next(iter(y.values())) if isinstance(y, dict) else y)
     for epoch in range(len(state.history), epochs):
         if patience is not None and epoch - state.best_epoch >= patience and state.history:
             break
-        order = generator(seed, "epoch", epoch).permutation(size)
+        order = generator(seed, "epoch", epoch).permutation(len(y))
         measured = model.fit(
-            _take(x, order),
-            _take(y, order),
+            x[order],
+            y[order],
             batch_size=batch,
             shuffle=False,
             validation_data=validation,
@@ -72,17 +67,11 @@ def train_epochs(
         row = {"epoch": epoch + 1} | {key: float(value[0]) for key, value in measured.items()}
         if not math.isfinite(row["loss"]):
             raise ValueError(f"the loss is {row['loss']} in epoch {epoch + 1}: lower the learning rate")
-        if after:
-            after(model, row)
         state.add(row)
         if progress:
             progress((epoch + 1) / epochs, f"epoch {epoch + 1} of at most {epochs}, loss {row['val_loss']:.4f}")
     state.restore_best()
     return pd.DataFrame(state.history)
-
-
-def _take(arrays, order):
-    return {key: value[order] for key, value in arrays.items()} if isinstance(arrays, dict) else arrays[order]
 
 
 class _State:

@@ -80,8 +80,15 @@ def posterior(x, feature, parameters=None, rng=None, samples=500, progress=None)
     Returns
     -------
     (n, categories) ndarray
+
+    Raises
+    ------
+    ValueError
+        If the angles scatter: they are taken as known.
     """
     p = parameters or document_parameters(feature)
+    if p.sig_as:
+        raise ValueError(f"sig_as must be 0, got {p.sig_as:g}: the angles of the views are taken as known")
     contents = sorted({content for category in CONTENTS[feature] for content in category})
     evidence = np.empty((len(x), len(CATEGORIES[feature])))
     for i, one in enumerate(np.asarray(x, float)):

@@ -7,6 +7,7 @@ import numpy as np
 from particlelab.parameters import parameter
 from particlelab.randomness import generator
 from particlelab.stem.dataset import Dataset, document_parameters, make_dataset
+from particlelab.stem.networks import LARGE
 from particlelab.stem.training import Training, train
 
 SMALL_HOLES = {"h_r": 0.05, "sig_hr": 0.005}
@@ -37,7 +38,9 @@ EXPERIMENTS = {
     "chirality, 32 points": Experiment("spiral", 2, {"data_points": 32}, UNPOOLED, 0.5, "sec. 4.3"),
     "chirality, centre varies": Experiment("spiral", 2, {"sig_c": (0.3, 0.3)}, UNPOOLED, 0.5, "sec. 4.3"),
     "chirality, pooling": Experiment("spiral", 2, {}, {"pooling": True}, 0.5, "sec. 4.3"),
-    "chirality, a third category": Experiment("spiral", 2, {}, UNPOOLED | {"more_categories": 1}),
+    "chirality, a third category": Experiment(
+        "spiral", 2, {}, UNPOOLED | {"filters": LARGE.filters, "dense": LARGE.dense, "more_categories": 1}
+    ),
     "chirality, one view": Experiment("spiral", 1, {}, UNPOOLED),
     "from spirals to holes": Experiment(
         "hole", 2, {"data_points": 64, "sig_c": (0.0, 0.0)}, UNPOOLED, 0.870, "sec. 4.4", start="chirality"
@@ -115,7 +118,18 @@ def draw(name, n, seed, stream):
 
 
 def unpair(data, rng):
-    """Give each particle the second view of another one of its category: what the views tell together is gone."""
+    """Give each particle the second view of another one of its category: what the views tell together is gone.
+
+    Parameters
+    ----------
+    data : Dataset
+        Of at least two views.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Dataset
+    """
     x = data.x.copy()
     for category in np.unique(data.y):
         members = np.flatnonzero(data.y == category)

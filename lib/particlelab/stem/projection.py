@@ -49,7 +49,7 @@ def chords(polygon_xy, positions):
     """Measure how much of a polygon each of several rays along y meets.
 
     A ray's intersections are sorted and taken in pairs (eq. 7 and appendix A), so that polygons may cross themselves:
-    what they enclose twice is outside. A ray through a vertex counts each edge at its lower end only.
+    what they enclose twice is outside. A ray through a vertex counts each edge at its left end only.
 
     Parameters
     ----------
@@ -83,6 +83,15 @@ def chords(polygon_xy, positions):
 
 def view_angles(views, parameters):
     """Return the angles of the views in degrees: those of the parameters, or so many evenly over half a turn.
+
+    Parameters
+    ----------
+    views : int
+    parameters : Projection
+
+    Returns
+    -------
+    (views,) ndarray
 
     Raises
     ------

@@ -112,6 +112,15 @@ def compensate_mass(radius, hole_radius, density=-1.0):
     """Return the radius at which a particle with a hole has the mass of one without: eq. 9, for a hole of any density.
 
     A hole of density -1 has no material; one of positive density has more, and the particle gets smaller.
+
+    Parameters
+    ----------
+    radius, hole_radius : float or (n,) ndarray
+    density : float
+
+    Returns
+    -------
+    float or (n,) ndarray
     """
     return np.sqrt(np.maximum(radius**2 - density * hole_radius**2, 0))
 
@@ -159,7 +168,20 @@ def _place(normal, furthest):
 
 
 def lay_polygons(corners, radius, centre, rough):
-    """Return vertices and first vertices of polygons of so many corners at even angles."""
+    """Lay rough polygons of so many corners at even angles.
+
+    Parameters
+    ----------
+    corners : (n,) int array
+    radius, centre : (n,) array, (n, 2) array
+    rough : (n, at least corners) array
+        What each corner's radius has more than the polygon's.
+
+    Returns
+    -------
+    vertices, first : (V, 2) ndarray, (n + 1,) ndarray
+        As in `Layer`.
+    """
     first = np.concatenate([[0], np.cumsum(corners)])
     one = np.repeat(np.arange(len(corners)), corners)  # to which polygon a corner belongs
     corner = np.arange(first[-1]) - first[one]
