@@ -1,8 +1,14 @@
-"""Trained models as files: the weights as safetensors, and a card that says where they come from."""
+"""Trained models as files, and a card in each that says where it comes from.
+
+Of a Keras model everything is kept (``.keras``), of any other the weights (``.safetensors``).
+"""
 
 import functools
 import hashlib
+import io
 import json
+import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,18 +16,19 @@ import numpy as np
 from particlelab.home import home
 from particlelab.writing import write_bytes
 
-ENDING = ".safetensors"
+ENDINGS = (".safetensors", ".keras")
+CARD = "card.json"  # in a .keras file, which is a ZIP archive
 
 
-def save_model(path, tensors, card):
+def save_model(path, model, card):
     """Write a model file with its card, and the card once more to be read beside it.
 
     Parameters
     ----------
     path : path
-        ``NAME.safetensors``; the card becomes ``NAME.md``.
-    tensors : dict of str to ndarray
-        Weights, of any types that safetensors knows (float16 halves the file).
+        ``NAME.safetensors`` or ``NAME.keras``; the card becomes ``NAME.md``.
+    model : dict of str to ndarray, or keras.Model
+        For ``.safetensors`` the weights, of any types that it knows (float16 halves the file).
     card : dict
         What whoever uses the model must know, by heading: what it is for, parameters, data, seeds, scores, the command
         that made it. Values are texts, numbers, lists and dictionaries, as in JSON.
@@ -35,13 +42,11 @@ def save_model(path, tensors, card):
     ValueError
         If the ending is another one.
     """
-    from safetensors.numpy import save
-
     path = Path(path)
-    if path.suffix != ENDING:
-        raise ValueError(f"a model file ends in {ENDING}, got {path.name}")
-    arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    write_bytes(path, save(arrays, {"card": json.dumps(card, ensure_ascii=False)}))
+    if path.suffix not in ENDINGS:
+        raise ValueError(f"a model file ends in {' or '.join(ENDINGS)}, got {path.name}")
+    pack = _pack_keras if path.suffix == ".keras" else _pack_tensors
+    write_bytes(path, pack(model, json.dumps(card, ensure_ascii=False)))
     write_bytes(path.with_suffix(".md"), _readable(path.stem, card).encode())
     return path
 
@@ -57,7 +62,8 @@ def load_model(path):
 
     Returns
     -------
-    tensors : dict of str to ndarray
+    model : dict of str to ndarray, or keras.Model
+        As it was given to `save_model`; a Keras model is not compiled.
     card : dict
 
     Raises
@@ -65,16 +71,12 @@ def load_model(path):
     ValueError
         If the file is not there, or not a model file with a card.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"there is no model file {path}")
     try:
-        with safe_open(path, framework="numpy") as file:
-            card = json.loads((file.metadata() or {})["card"])
-            return {name: file.get_tensor(name) for name in file.keys()}, card  # noqa: SIM118 (not a dictionary)
-    except (SafetensorError, KeyError, ValueError) as error:
+        return _read_keras(path) if path.suffix == ".keras" else _read_tensors(path)
+    except Exception as error:  # whatever a reader of another library makes of a damaged file
         raise ValueError(f"{path} is not a model file of this lab: {error!r}") from None
 
 
@@ -85,21 +87,22 @@ def find_model(domain, name):
     ----------
     domain : str
     name : str or path
-        A name such as ``default``, or a path that ends in ``.safetensors``.
+        A name such as ``default``, or a path that ends in ``.safetensors`` or ``.keras``.
 
     Raises
     ------
     ValueError
         If no model of that name ships; the message names those that do.
     """
-    if str(name).endswith(ENDING):
+    if str(name).endswith(ENDINGS):
         return Path(name)
-    folder = _folder(domain)
-    path = folder / f"{name}{ENDING}"
-    if not path.is_file():
-        there = ", ".join(sorted(file.stem for file in folder.glob(f"*{ENDING}"))) or "none"
-        raise ValueError(f"no model {name!r} ships for {domain}; there are: {there}; a path must end in {ENDING}")
-    return path
+    shipped = {file.stem: file for file in _shipped(domain)}
+    if str(name) not in shipped:
+        there = ", ".join(shipped) or "none"
+        raise ValueError(
+            f"no model {name!r} ships for {domain}; there are: {there}; a path must end in {' or '.join(ENDINGS)}"
+        )
+    return shipped[str(name)]
 
 
 def load_trained(domain, name, build):
@@ -111,7 +114,8 @@ def load_trained(domain, name, build):
     name : str or path
         As for `find_model`.
     build : callable
-        ``build(path, tensors, card)`` gives the model; it raises ValueError if the file holds something else.
+        ``build(path, model, card)`` makes of what `load_model` gives what the domain uses; it raises ValueError if
+        the file holds something else.
 
     Returns
     -------
@@ -137,12 +141,51 @@ def shipped_models(domain):
 
     What a finished run depends on besides its parameters and code.
     """
-    files = sorted(_folder(domain).glob(f"*{ENDING}"))
-    return {file.stem: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    return {file.stem: hashlib.sha256(file.read_bytes()).hexdigest() for file in _shipped(domain)}
 
 
-def _folder(domain):
-    return home() / "data" / "models" / domain
+def _shipped(domain):
+    folder = home() / "data" / "models" / domain
+    return sorted(file for ending in ENDINGS for file in folder.glob(f"*{ending}"))
+
+
+def _pack_tensors(tensors, card):
+    from safetensors.numpy import save
+
+    return save({name: np.ascontiguousarray(array) for name, array in tensors.items()}, {"card": card})
+
+
+def _read_tensors(path):
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        card = json.loads((file.metadata() or {})["card"])
+        return {name: file.get_tensor(name) for name in file.keys()}, card  # noqa: SIM118 (not a dictionary)
+
+
+def _pack_keras(model, card):
+    """Return Keras's own archive with the card in it, without dates: the same model is the same file."""
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / "model.keras"  # Keras writes to files only
+        model.save(draft)
+        with zipfile.ZipFile(draft) as archive:
+            parts = {name: archive.read(name) for name in archive.namelist()}
+    metadata = json.loads(parts["metadata.json"])
+    del metadata["date_saved"]
+    parts |= {"metadata.json": json.dumps(metadata), CARD: card}
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    return packed.getvalue()
+
+
+def _read_keras(path):
+    with zipfile.ZipFile(path) as archive:
+        card = json.loads(archive.read(CARD))
+    import keras
+
+    return keras.models.load_model(path, compile=False), card
 
 
 def _readable(name, card):
