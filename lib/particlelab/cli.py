@@ -128,7 +128,7 @@ class _Domains(TyperGroup):
 app.add_typer(
     typer.Typer(cls=_Domains, no_args_is_help=True, subcommand_metavar="DOMAIN FILE..."),
     name="measure",
-    help="Measure images of a domain, one or many, with options of its own.",
+    help="Measure files of a domain, one or many, with options of its own.",
 )
 
 
@@ -137,9 +137,10 @@ def _measuring(name):
     from particlelab.lab.options import flag, options
 
     domain = importlib.import_module(f"particlelab.{name}")
+    endings = ", ".join(_endings(domain))
 
     def measure(
-        files: Annotated[list[Path], typer.Argument(help="Images, or folders of images.", metavar="FILE")],
+        files: Annotated[list[Path], typer.Argument(help=f"Files, or folders of files: {endings}.", metavar="FILE")],
         output: Annotated[
             Path | None, typer.Option("-o", "--output", help="Table to write: .csv or .parquet; printed if not given.")
         ] = None,
@@ -163,10 +164,17 @@ def _measuring(name):
     generated = options(domain.Measurement, getattr(domain, "MEASUREMENT_GROUPS", None))
     measure.__signature__ = signature.replace(parameters=[*own, *generated])
     command = typer.Typer(add_completion=False)
-    command.command(name, help=f"Measure images of {name}: a table with a line for each particle, and its summary.")(
+    command.command(name, help=f"Measure files of {name}: a table with a line for each particle, and its summary.")(
         measure
     )
     return typer.main.get_command(command)
+
+
+def _endings(domain):
+    """Return the endings of the files that a domain measures: images, if it does not name others."""
+    from particlelab.reading import IMAGE_ENDINGS
+
+    return getattr(domain, "MEASURED_ENDINGS", IMAGE_ENDINGS)
 
 
 def _measure(domain, parameters, paths, output, workers, fresh):
@@ -178,7 +186,7 @@ def _measure(domain, parameters, paths, output, workers, fresh):
     from particlelab.learning.models import shipped_models
 
     measure, name = domain.measure_file, domain.__name__.rpartition(".")[2]
-    files = find_files(paths)
+    files = find_files(paths, _endings(domain), output)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         console = Console(stderr=True)

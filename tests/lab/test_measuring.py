@@ -65,8 +65,18 @@ def test_folders_stand_for_their_images_without_masks(tmp_path):
     (tmp_path / "empty").mkdir()
     other = tmp_path / "other.dat"
     assert find_files([other, tmp_path, tmp_path / "b.png"]) == [other, tmp_path / "a.TIF", tmp_path / "b.png"]
-    with pytest.raises(ValueError, match=r"empty holds no image; expected files ending in \.tif"):
+    assert find_files([tmp_path], [".txt", ".png"]) == [tmp_path / "b.png", tmp_path / "notes.txt"]
+    with pytest.raises(ValueError, match=r"empty holds nothing to measure; expected files ending in \.tif"):
         find_files([tmp_path / "empty"])
+
+
+def test_the_tables_that_measurements_are_written_to_are_not_measured(tmp_path, monkeypatch):
+    for name in ("a.csv", "out.csv", "out_summary.csv", "out_errors.csv"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    for output in (tmp_path / "out.csv", "out.csv"):
+        assert find_files([tmp_path], [".csv"], output) == [tmp_path / "a.csv"]
+    assert tmp_path / "out.csv" in find_files([tmp_path], [".csv"], tmp_path / "other.csv")
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

@@ -41,23 +41,32 @@ class Measured(NamedTuple):
     errors: pd.DataFrame  # ``file`` and ``error``: what could not be measured, and why
 
 
-def find_files(paths):
-    """Return the files that paths stand for: of a folder, the images in it, without masks (``NAME_mask.png``).
+def find_files(paths, endings=IMAGE_ENDINGS, output=None):
+    """Return the files that paths stand for: of a folder, those in it that can be measured.
+
+    Parameters
+    ----------
+    paths : sequence of path
+    endings : sequence of str
+        Of the files in a folder that can be measured, in lower case; masks (``NAME_mask.png``) are left out.
+    output : path, optional
+        Table that measurements are written to: it and those beside it are left out.
 
     Raises
     ------
     ValueError
-        If a folder holds no image.
+        If a folder holds no such file.
     """
-    files = []
+    files, tables = [], [table.resolve() for table in _tables(output)] if output else []
     for path in map(Path, paths):
         if not path.is_dir():
             files.append(path)
             continue
-        images = [f for f in sorted(path.iterdir()) if f.suffix.lower() in IMAGE_ENDINGS and f.stem[-5:] != "_mask"]
-        if not images:
-            raise ValueError(f"{path} holds no image; expected files ending in {', '.join(IMAGE_ENDINGS)}")
-        files += images
+        inside = [f for f in sorted(path.iterdir()) if f.suffix.lower() in endings and f.stem[-5:] != "_mask"]
+        inside = [f for f in inside if f.resolve() not in tables]
+        if not inside:
+            raise ValueError(f"{path} holds nothing to measure; expected files ending in {', '.join(endings)}")
+        files += inside
     return list(dict.fromkeys(files))
 
 
@@ -143,7 +152,7 @@ class _Output:
         path = Path(path)
         if path.suffix.lower() not in WRITERS:
             raise ValueError(f"{path} must end in {' or '.join(WRITERS)}")
-        self._paths = Measured(path, *(path.with_stem(f"{path.stem}_{part}") for part in ("summary", "errors")))
+        self._paths = _tables(path)
         self._record = path.with_name(f"{path.stem}_measured.json")
         self._parameters = parameters.model_dump(mode="json")
         self._known = None if fresh else read_json(self._record)
@@ -188,6 +197,11 @@ class _Output:
                 write_bytes(path, WRITERS[path.suffix.lower()](table))
         # last: the record never names a file that the tables do not hold
         write_json(self._record, {"parameters": self._parameters, "files": {str(f): s for f, s in states.items()}})
+
+
+def _tables(output):
+    output = Path(output)
+    return Measured(output, *(output.with_stem(f"{output.stem}_{part}") for part in ("summary", "errors")))
 
 
 def _together(files, done, failed):
