@@ -10,6 +10,7 @@ from particlelab.stem.networks import LARGE, Network, build_network
 from particlelab.stem.one_particle import OneParticle, look_around
 from particlelab.stem.projection import Layer, Projection, chords, project, thickness, view_angles
 from particlelab.stem.shapes import Shape, compensate_mass, draw_slices
+from particlelab.stem.shares import estimate_shares
 from particlelab.stem.training import Training, train
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "compensate_mass",
     "document_parameters",
     "draw_slices",
+    "estimate_shares",
     "look_around",
     "make_dataset",
     "measure_accuracy",
