@@ -4,6 +4,13 @@ After W. Sullivan, "Validating the use of Neural Networks in the Categorisation 
 """
 
 from particlelab.stem.bayes import BayesAccuracy, bayes_accuracy, posterior
+from particlelab.stem.calibration import (
+    count_confusion,
+    expected_calibration_error,
+    fit_temperature,
+    reliability,
+    temper,
+)
 from particlelab.stem.dataset import CATEGORIES, HOLES, SPIRALS, Dataset, Particles, document_parameters, make_dataset
 from particlelab.stem.experiments import EXPERIMENTS, Experiment, Outcome, Sizes, carry_out, measure_accuracy, unpair
 from particlelab.stem.networks import LARGE, Network, build_network
@@ -36,14 +43,19 @@ __all__ = [
     "carry_out",
     "chords",
     "compensate_mass",
+    "count_confusion",
     "document_parameters",
     "draw_slices",
     "estimate_shares",
+    "expected_calibration_error",
+    "fit_temperature",
     "look_around",
     "make_dataset",
     "measure_accuracy",
     "posterior",
     "project",
+    "reliability",
+    "temper",
     "thickness",
     "train",
     "unpair",
