@@ -1,6 +1,8 @@
 """Thickness against closed forms, and projections against what was put into them."""
 
 import math
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,9 @@ from scipy import stats
 from particlelab.parameters import ParameterError
 from particlelab.randomness import generator
 from particlelab.stem.projection import Layer, Projection, chords, normalise, project, thickness, view_angles
+from particlelab.stem.shapes import Shape, draw_slices
 
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 ROUND = 200_000  # corners of a polygon that stands for a circle: 1e-10 of its radius
 
 
@@ -109,6 +113,19 @@ def test_layers_add_up_by_their_density():
     seen = thickness(layers, np.zeros((1, 1)), x[None, None])[0, 0]
     expected = sum(d * 2 * np.sqrt(np.maximum(r**2 - x**2, 0)) for r, d in ((1, 1), (0.3, -1), (0.1, 2)))
     assert np.allclose(seen, expected, atol=1e-5)
+
+
+def test_particles_are_as_thick_as_the_documents_loop_finds_them(monkeypatch):
+    """The loop is the one that the benchmark compares with; spirals, holes and their outlines, turned."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    plain_thickness = runpy.run_path(str(BENCHMARKS / "stem.py"))["plain_thickness"]
+    layers = draw_slices(np.array([0, 1, 1]), np.array([1, -1, 0]), Shape(sig=0.2), generator(0, "loop"))
+    angles, x = np.array([0.0, 37.0, 90.0, 200.0]), np.linspace(-1.8, 1.8, 64)
+    seen = thickness(layers, np.tile(angles, (3, 1)), np.tile(x, (3, 4, 1)))
+    for i in range(3):
+        polygons = [(one.vertices[slice(*one.first[i : i + 2])].tolist(), one.density) for one in layers]
+        for view, degrees in enumerate(angles):
+            assert np.allclose(seen[i, view], plain_thickness(polygons, degrees, x.tolist()), rtol=0, atol=1e-12)
 
 
 def test_views_are_spread_over_half_a_turn():
