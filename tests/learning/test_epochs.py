@@ -27,7 +27,7 @@ def build(rate=0.1):
 
 
 def teach(model, epochs=6, y=Y, **options):
-    return train_epochs(model, X[:400], y[:400], HELD_OUT, epochs=epochs, batch=50, **options)
+    return train_epochs(model, (X[:400], y[:400]), HELD_OUT, epochs=epochs, batch=50, **options)
 
 
 class Killed(Exception):
@@ -77,4 +77,4 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
 
 def test_a_loss_that_is_not_finite_ends_the_training():
     with pytest.raises(ValueError, match="the loss is nan in epoch 1: lower the learning rate"):
-        train_epochs(build(), np.full((50, 4), np.nan), Y[:50], HELD_OUT, epochs=2, batch=50)
+        train_epochs(build(), (np.full((50, 4), np.nan), Y[:50]), HELD_OUT, epochs=2, batch=50)

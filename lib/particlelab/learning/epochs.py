@@ -15,15 +15,18 @@ from particlelab.randomness import generator
 from particlelab.writing import write_bytes
 
 
-def train_epochs(model, x, y, validation, *, epochs, batch, patience=None, seed=0, folder=None, name="", progress=None):
+def train_epochs(
+    model, examples, validation, *, epochs, batch, patience=None, seed=0, folder=None, name="", progress=None
+):
     """Train a compiled model in place; its best weights by the loss of the validation are restored at the end.
 
     Parameters
     ----------
     model : keras.Model
         Compiled.
-    x, y : ndarray
-        Examples along the first axis.
+    examples : callable or tuple
+        ``examples(epoch)``, epoch = 0, 1, ..., gives ``x, y`` of the epoch: arrays, or for several outputs dictionaries
+        of arrays, along the first axis; the same at every call. Or ``x, y`` of all epochs.
     validation : tuple
         ``x, y`` that it is not trained on.
     epochs : int
@@ -50,14 +53,17 @@ def train_epochs(model, x, y, validation, *, epochs, batch, patience=None, seed=
     ValueError
         If the folder holds the state of something else, or the loss is no longer finite.
     """
+    from keras import tree
+
     state = _State(model, folder, name)
     for epoch in range(len(state.history), epochs):
         if patience is not None and epoch - state.best_epoch >= patience and state.history:
             break
-        order = generator(seed, "epoch", epoch).permutation(len(y))
+        x, y = examples(epoch) if callable(examples) else examples
+        order = generator(seed, "epoch", epoch).permutation(len(x))
         measured = model.fit(
             x[order],
-            y[order],
+            tree.map_structure(lambda values, order=order: values[order], y),
             batch_size=batch,
             shuffle=False,
             validation_data=validation,

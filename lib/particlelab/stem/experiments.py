@@ -1,17 +1,20 @@
-"""The document's experiments on holes and on chirality (Sullivan 2020, sec. 4.1 to 4.4), each a line of a table."""
+"""The document's experiments (Sullivan 2020, sec. 4 and 5), each a line of a table."""
 
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from particlelab.parameters import parameter
 from particlelab.randomness import generator
-from particlelab.stem.dataset import Dataset, document_parameters, make_dataset
-from particlelab.stem.networks import LARGE
-from particlelab.stem.training import Training, train
+from particlelab.stem.dataset import document_parameters, make_dataset
+from particlelab.stem.networks import LARGE, predict
+from particlelab.stem.training import TASKS, Training, train
 
 SMALL_HOLES = {"h_r": 0.05, "sig_hr": 0.005}
+LIKE_SPIRALS = {"data_points": 64, "sig_c": (0.0, 0.0)}  # how spirals are seen
 UNPOOLED = {"pooling": False}
+ENLARGED = UNPOOLED | {"filters": LARGE.filters, "dense": LARGE.dense}
 
 
 class Experiment(NamedTuple):
@@ -21,9 +24,8 @@ class Experiment(NamedTuple):
     views: int
     particles: dict  # what differs from the document's particles of the feature
     network: dict  # what differs from the parameters of the training
-    accuracy: float | None = None  # in the document
+    document: float | None = None  # accuracy
     source: str = ""
-    repeated: bool = False  # the second view is the first once more
     start: str = ""  # the experiment whose network is trained further
 
 
@@ -32,21 +34,32 @@ EXPERIMENTS = {
     "one view, small holes": Experiment("hole", 1, SMALL_HOLES, {}, 0.5, "sec. 4.1"),
     "two views": Experiment("hole", 2, {}, {}, 0.870, "sec. 4.2"),
     "two views, small holes": Experiment("hole", 2, SMALL_HOLES, {}, 0.5, "sec. 4.2"),
-    "the same view twice": Experiment("hole", 2, {}, {}, 0.780, "sec. 4.2", repeated=True),
-    "early concatenation": Experiment("hole", 2, {}, {"merge": "early"}),
+    "early concatenation": Experiment("hole", 2, {}, {"merge": "early"}, source="sec. 4.2"),
     "chirality": Experiment("spiral", 2, {}, UNPOOLED, 0.907, "sec. 4.3"),
     "chirality, 32 points": Experiment("spiral", 2, {"data_points": 32}, UNPOOLED, 0.5, "sec. 4.3"),
     "chirality, centre varies": Experiment("spiral", 2, {"sig_c": (0.3, 0.3)}, UNPOOLED, 0.5, "sec. 4.3"),
-    "chirality, pooling": Experiment("spiral", 2, {}, {"pooling": True}, 0.5, "sec. 4.3"),
-    "chirality, a third category": Experiment(
-        "spiral", 2, {}, UNPOOLED | {"filters": LARGE.filters, "dense": LARGE.dense, "more_categories": 1}
-    ),
+    "chirality, pooling": Experiment("spiral", 2, {}, {}, 0.5, "sec. 4.3"),
     "chirality, one view": Experiment("spiral", 1, {}, UNPOOLED),
-    "from spirals to holes": Experiment(
-        "hole", 2, {"data_points": 64, "sig_c": (0.0, 0.0)}, UNPOOLED, 0.870, "sec. 4.4", start="chirality"
+    "chirality, large network": Experiment("spiral", 2, {}, ENLARGED, source="appendix B"),
+    "chirality, a third category": Experiment(
+        "spiral", 2, {}, ENLARGED | {"more_categories": 1}, source="sec. 4.3.1, appendix B"
     ),
-    "holes alone, seen like spirals": Experiment("hole", 2, {"data_points": 64, "sig_c": (0.0, 0.0)}, UNPOOLED),
+    "holes, seen like spirals": Experiment("hole", 2, LIKE_SPIRALS, UNPOOLED),
+    "holes, after spirals": Experiment("hole", 2, LIKE_SPIRALS, UNPOOLED, 0.870, "sec. 4.4", "chirality"),
+    "both": Experiment("both", 2, {}, UNPOOLED, source="sec. 4.5"),
+    "both, holes only": Experiment("both", 2, {}, UNPOOLED | {"spiral_weight": 0.0}, source="sec. 4.5"),
+    "both, spirals only": Experiment("both", 2, {}, UNPOOLED | {"hole_weight": 0.0}, source="sec. 4.5"),
+    "both, holes weigh more": Experiment("both", 2, {}, UNPOOLED | {"hole_weight": 4.0}, source="sec. 4.5"),
+    "both, spirals weigh more": Experiment("both", 2, {}, UNPOOLED | {"spiral_weight": 4.0}, source="sec. 4.5"),
+    "both, spirals fade": Experiment("both", 2, {}, UNPOOLED | {"fading": True}, source="sec. 4.5"),
+    "both, large network": Experiment("both", 2, {}, ENLARGED, source="sec. 4.5"),
+    "both, after spirals": Experiment("both", 2, {}, UNPOOLED, source="sec. 4.5", start="chirality"),
+    "both, denser holes": Experiment("both", 2, {"h_density": 1.0}, UNPOOLED, source="sec. 5"),
+    "both, missing spirals": Experiment("both", 2, {"s_density": -1.0}, UNPOOLED, source="sec. 5"),
     "small clockwise spirals": Experiment("clockwise", 2, {"s_r": 0.25}, UNPOOLED, source="sec. 5"),
+    "small clockwise spirals, after spirals": Experiment(
+        "clockwise", 2, {"s_r": 0.25}, UNPOOLED, source="sec. 5", start="chirality"
+    ),
 }
 
 
@@ -55,16 +68,15 @@ class Sizes(Training):
 
     training_particles: int = parameter(60_000, "Particles to learn from", low=10, high=10_000_000)
     validation_particles: int = parameter(20_000, "Particles to judge by", low=10, high=10_000_000)
+    fresh: bool = parameter(False, "Simulate new particles for each epoch")
 
 
 class Outcome(NamedTuple):
     """What became of an experiment."""
 
     model: object
-    history: object
-    accuracy: float  # on the validation
-    standard_error: float
-    unpaired: float | None  # the same where the second view is another particle's of the category
+    history: pd.DataFrame
+    scores: pd.DataFrame  # from `judge`, of the validation
 
 
 def carry_out(name, parameters, start=None, folder=None, progress=None):
@@ -96,25 +108,59 @@ def carry_out(name, parameters, start=None, folder=None, progress=None):
     if experiment.start and start is None:
         raise ValueError(f"{name!r} trains the network of {experiment.start!r} further: start is missing")
     p = parameters.replace(**experiment.network)
-    teaching, judging = (
-        draw(name, n, p.seed, stream)
-        for n, stream in ((p.training_particles, "training"), (p.validation_particles, "validation"))
+
+    def teaching(epoch):
+        return draw(name, p.training_particles, p.seed, f"training {epoch}")
+
+    judging = draw(name, p.validation_particles, p.seed, "validation")
+    start = start if experiment.start else None
+    model, history = train(
+        experiment.feature, teaching if p.fresh else teaching(0), judging, p, start, folder, progress
     )
-    model, history = train(teaching, judging, p, start if experiment.start else None, folder, progress)
-    accuracy = measure_accuracy(model, judging)
-    unpaired = None
-    if experiment.views == 2 and not experiment.repeated:
-        unpaired = measure_accuracy(model, unpair(judging, generator(p.seed, "unpaired")))
-    error = np.sqrt(accuracy * (1 - accuracy) / len(judging.y))
-    return Outcome(model, history, accuracy, error, unpaired)
+    return Outcome(model, history, judge(experiment.feature, model, judging, generator(p.seed, "unpaired")))
 
 
 def draw(name, n, seed, stream):
     """Draw the particles of an experiment: a `Dataset`."""
     e = EXPERIMENTS[name]
     particles = document_parameters(e.feature).replace(**e.particles)
-    data = make_dataset(e.feature, n, 1 if e.repeated else e.views, particles, generator(seed, "stem", stream))
-    return data._replace(x=np.repeat(data.x, e.views, axis=1)) if e.repeated else data
+    return make_dataset(e.feature, n, e.views, particles, generator(seed, "stem", stream))
+
+
+def judge(feature, model, data, rng):
+    """Measure how often a network is right, and whether it uses views jointly.
+
+    Parameters
+    ----------
+    feature : str
+        A key of `TASKS`.
+    model : keras.Model
+    data : Dataset
+        That it was not trained on.
+    rng : numpy.random.Generator
+        Of the exchange of views.
+
+    Returns
+    -------
+    DataFrame
+        One row a ``task``: ``accuracy``, its ``standard_error``; for two views also the accuracy where the second view
+        is that of another particle of the category (``unpaired``, see `unpair`), and where it is the first one again
+        (``repeated``: the document's test in sec. 4.2).
+    """
+    tests = {"accuracy": data}
+    if data.x.shape[1] == 2:
+        tests["unpaired"] = unpair(data, rng)
+        tests["repeated"] = data._replace(x=data.x[:, [0, 0]])
+    rows = {task: {"task": task} for task in TASKS[feature]}
+    for test, some in tests.items():
+        told = predict(model, some.x)
+        for task, within in TASKS[feature].items():
+            category = (told[task] if isinstance(told, dict) else told).argmax(axis=1)
+            rows[task][test] = (category == np.array(within)[some.y]).mean()
+    scores = pd.DataFrame(list(rows.values()))
+    error = np.sqrt(scores.accuracy * (1 - scores.accuracy) / len(data.y))
+    scores.insert(2, "standard_error", error)
+    return scores
 
 
 def unpair(data, rng):
@@ -123,7 +169,7 @@ def unpair(data, rng):
     Parameters
     ----------
     data : Dataset
-        Of at least two views.
+        Of two views.
     rng : numpy.random.Generator
 
     Returns
@@ -134,9 +180,23 @@ def unpair(data, rng):
     for category in np.unique(data.y):
         members = np.flatnonzero(data.y == category)
         x[members, 1] = data.x[rng.permutation(members), 1]
-    return Dataset(x, data.y, data.angles)
+    return data._replace(x=x)
 
 
-def measure_accuracy(model, data):
-    """Return the share of particles whose most probable category is theirs."""
-    return float((model.predict(data.x, batch_size=4096, verbose=0).argmax(axis=1) == data.y).mean())
+def each_view_alone(model, x):
+    """Combine what a network of one view says of each view, as if they were independent.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Of one view.
+    x : (n, views, points) array
+
+    Returns
+    -------
+    (n, categories) ndarray
+        Probabilities: products of those of the views.
+    """
+    told = [predict(model, x[:, [view]]) for view in range(x.shape[1])]
+    product = np.prod(np.maximum(told, 1e-12), axis=0)
+    return product / product.sum(axis=1, keepdims=True)

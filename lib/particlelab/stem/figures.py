@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 # Okabe and Ito's palette
 VIEWS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D31", "#000000")
 MATERIAL, LESS, MORE = "#b9c4cf", "#ffffff", "#E69F00"
-LENGTH = "length / average radius"
+BELOW = {"orientation": "h", "x": 0.5, "xanchor": "center", "y": -0.2, "yanchor": "top"}
 
 
 def particle(layers, angles, sinogram_angles, sinogram, rays, projections):
@@ -42,8 +42,7 @@ def particle(layers, angles, sinogram_angles, sinogram, rays, projections):
         horizontal_spacing=0.1,
     )
     for number, layer in enumerate(layers):
-        colour = MATERIAL if number == 0 else LESS if layer.density < 0 else MORE
-        draw_layer(figure, layer, colour, 1, 1)
+        draw_layer(figure, layer, _material(number, layer), 1, 1)
     reach = 1.35 * max(np.abs(layer.vertices).max(initial=1) for layer in layers)
     for number, angle in enumerate(angles):
         colour = VIEWS[number % len(VIEWS)]
@@ -65,22 +64,91 @@ def particle(layers, angles, sinogram_angles, sinogram, rays, projections):
     for number, angle in enumerate(angles):
         line = {"color": VIEWS[number % len(VIEWS)], "width": 2}
         figure.add_hline(y=angle % 360, line=line, row=1, col=3)
-    figure.update_xaxes(title="x", range=[-reach, reach], row=1, col=1)
-    figure.update_yaxes(title="y", scaleanchor="x", range=[-reach, reach], row=1, col=1)
+    figure.update_xaxes(title="x / average radius", range=[-reach, reach], row=1, col=1)
+    figure.update_yaxes(title="y / average radius", scaleanchor="x", range=[-reach, reach], row=1, col=1)
     figure.update_xaxes(title="Position on the detector", row=1, col=2)
     figure.update_yaxes(title="Intensity, 0 to 1", row=1, col=2)
     figure.update_xaxes(title="Position on the detector", row=1, col=3)
     figure.update_yaxes(title="Turned by / °", row=1, col=3)
-    return figure.update_layout(height=430)
+    return figure.update_layout(height=470, legend=BELOW)
 
 
-def draw_layer(figure, layer, colour, row, col):
-    """Draw the polygons of a layer into a plot of a figure."""
-    for start, end in zip(layer.first[:-1], layer.first[1:], strict=True):
-        if end > start:
+def _material(number, layer):
+    """Return the colour of a slice's first, second, ... layer."""
+    return MATERIAL if number == 0 else LESS if layer.density < 0 else MORE
+
+
+def draw_layer(figure, layer, colour, row, col, only=None):
+    """Draw the polygons of a layer, or only that of one slice, into a plot of a figure."""
+    for number, (start, end) in enumerate(zip(layer.first[:-1], layer.first[1:], strict=True)):
+        if end > start and only in (None, number):
             x, y = np.append(layer.vertices[start:end], layer.vertices[start : start + 1], axis=0).T
             look = {"fill": "toself", "fillcolor": colour, "line": {"color": "#52606d", "width": 1}}
             figure.add_trace(go.Scatter(x=x, y=y, mode="lines", showlegend=False, hoverinfo="skip", **look), row, col)
+
+
+def gallery(layers, rays, projections, angles, titles):
+    """Draw slices with their projections below (figures 2 and 6).
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        Of n slices.
+    rays : (points,) array
+    projections : (n, views, points) array
+    angles : (views,) array
+        Degrees.
+    titles : sequence of str
+        Of the slices.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    n = len(titles)
+    figure = make_subplots(
+        2, n, row_heights=[0.6, 0.4], subplot_titles=titles, vertical_spacing=0.1, horizontal_spacing=0.04
+    )
+    for slice_ in range(n):
+        for number, layer in enumerate(layers):
+            draw_layer(figure, layer, _material(number, layer), 1, slice_ + 1, only=slice_)
+        for view, angle in enumerate(angles):
+            line = {"color": VIEWS[view % len(VIEWS)], "width": 2}
+            name = {"name": f"{angle:.0f}°", "legendgroup": view, "showlegend": slice_ == 0}
+            figure.add_trace(go.Scatter(x=rays, y=projections[slice_, view], line=line, **name), 2, slice_ + 1)
+        figure.update_xaxes(visible=False, range=[-1.7, 1.7], row=1, col=slice_ + 1)
+        anchor = figure.get_subplot(1, slice_ + 1).yaxis.anchor
+        figure.update_yaxes(visible=False, range=[-1.7, 1.7], scaleanchor=anchor, row=1, col=slice_ + 1)
+        figure.update_yaxes(range=[-0.05, 1.05], showticklabels=slice_ == 0, row=2, col=slice_ + 1)
+    figure.update_xaxes(title="Position on the detector", row=2)
+    figure.update_yaxes(title="Intensity, 0 to 1", row=2, col=1)
+    return figure.update_layout(height=500, legend=BELOW)
+
+
+def curves(x, by_name, x_title="Position on the detector", y_title="Intensity, 0 to 1", bands=None):
+    """Draw several curves over one axis, with bands around those that have one.
+
+    Parameters
+    ----------
+    x : (points,) array
+    by_name : dict of str to (points,) array
+    x_title, y_title : str
+    bands : dict of str to (low, high), optional
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    figure = go.Figure()
+    for number, (name, y) in enumerate(by_name.items()):
+        colour = VIEWS[number % len(VIEWS)]
+        if bands and name in bands:
+            low, high = bands[name]
+            rim = {"x": np.append(x, x[::-1]), "y": np.append(low, high[::-1]), "line": {"width": 0}}
+            look = {"fill": "toself", "fillcolor": colour, "opacity": 0.2, "hoverinfo": "skip", "showlegend": False}
+            figure.add_trace(go.Scatter(mode="lines", **rim, **look))
+        figure.add_trace(go.Scatter(x=x, y=y, mode="lines", line={"color": colour, "width": 2}, name=name))
+    return figure.update_layout(height=380, xaxis_title=x_title, yaxis_title=y_title)
 
 
 def training_history(history, document=None):

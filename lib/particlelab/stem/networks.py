@@ -6,6 +6,7 @@ and 12 822: convolution, batch normalisation and pooling in turn, then dense lay
 
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field
 
 from particlelab.parameters import Parameters, parameter
@@ -34,8 +35,9 @@ def build_network(views, points, categories=2, pooling=True, merge="late", seed=
     Parameters
     ----------
     views, points : int
-    categories : int
-        Also more than there are: sec. 4.3.1 gives the network a third one that is never used.
+    categories : int or dict of str to int
+        Also more than there are: sec. 4.3.1 gives the network a third one that is never used. By name of a task for
+        several tasks at once (sec. 4.5).
     pooling : bool
     merge : str
         "late": the first convolution sees each view alone, with the same filters; its outputs are then concatenated
@@ -49,7 +51,8 @@ def build_network(views, points, categories=2, pooling=True, merge="late", seed=
     Returns
     -------
     keras.Model
-        From (n, views, points) to (n, categories) probabilities.
+        From (n, views, points) to (n, categories) probabilities; with several tasks to a dictionary of them. Layers
+        have names, ``convolution_0`` and so on, and outputs those of their tasks, so that networks can be compared.
 
     Raises
     ------
@@ -60,15 +63,17 @@ def build_network(views, points, categories=2, pooling=True, merge="late", seed=
     from keras import layers as kl
 
     p = Network(pooling=pooling, merge=merge, **layers)
-    seeds = iter(generator(seed, "network").integers(2**31, size=2 * (len(p.filters) + len(p.dense) + 1)).tolist())
+    outputs = categories if isinstance(categories, dict) else {"category": categories}
+    seeds = iter(generator(seed, "network").integers(2**31, size=2 * (len(p.filters) + len(p.dense)) + len(outputs)))
 
     def glorot():
-        return keras.initializers.GlorotUniform(next(seeds))
+        return keras.initializers.GlorotUniform(int(next(seeds)))
 
-    def convolve(x, filters, height):
+    def convolve(x, number, filters, height):
         """Convolve (n, views, points, channels) along the points, and over ``height`` views."""
-        x = kl.Conv2D(filters, (height, p.kernel), padding="same", activation="relu", kernel_initializer=glorot())(x)
-        x = kl.BatchNormalization()(x)
+        first = {"kernel_initializer": glorot(), "name": f"convolution_{number}"}
+        x = kl.Conv2D(filters, (height, p.kernel), padding="same", activation="relu", **first)(x)
+        x = kl.BatchNormalization(name=f"normalisation_{number}")(x)
         return kl.MaxPooling2D((1, 2))(x) if p.pooling else x
 
     def concatenate(x):
@@ -81,11 +86,36 @@ def build_network(views, points, categories=2, pooling=True, merge="late", seed=
     if p.merge == "early":
         x = concatenate(x)
     for number, filters in enumerate(p.filters):
-        x = convolve(x, filters, min(3, views) if p.merge == "sinogram" else 1)
+        x = convolve(x, number, filters, min(3, views) if p.merge == "sinogram" else 1)
         if number == 0 and p.merge == "late":
             x = concatenate(x)
     x = kl.Flatten()(x)
-    for nodes in p.dense:
-        x = kl.Dense(nodes, activation="relu", kernel_initializer=glorot())(x)
-        x = kl.Dropout(p.dropout, seed=next(seeds))(x)
-    return keras.Model(inputs, kl.Dense(categories, activation="softmax", kernel_initializer=glorot())(x))
+    for number, nodes in enumerate(p.dense):
+        x = kl.Dense(nodes, activation="relu", kernel_initializer=glorot(), name=f"dense_{number}")(x)
+        x = kl.Dropout(p.dropout, seed=int(next(seeds)))(x)
+    told = {
+        task: kl.Dense(count, activation="softmax", kernel_initializer=glorot(), name=task)(x)
+        for task, count in outputs.items()
+    }
+    return keras.Model(inputs, told if len(told) > 1 else told[next(iter(told))])
+
+
+def predict(model, x, chunk=4096):
+    """Compute the probabilities of the categories of many particles.
+
+    Parameters
+    ----------
+    model : keras.Model
+    x : (n, views, points) array
+    chunk : int
+        Particles at the same time.
+
+    Returns
+    -------
+    (n, categories) ndarray
+        With several tasks a dictionary of them.
+    """
+    from keras import tree
+
+    parts = [model.predict_on_batch(x[start : start + chunk]) for start in range(0, len(x), chunk)]
+    return tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)

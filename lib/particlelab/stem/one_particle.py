@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from particlelab.parameters import parameter
+from particlelab.parameters import Parameters, parameter
 from particlelab.randomness import generator
 from particlelab.stem.dataset import Particles
 from particlelab.stem.projection import project, thickness, view_angles
@@ -26,6 +26,13 @@ class OneParticle(Particles):
     data_points: int = parameter(64, "Data points in a projection", low=8, high=1024)
     sig_c: tuple[float, float] = parameter((0.0, 0.0), "Standard deviation of the centre, x and y")
     seed: int = parameter(0, "Another number is another particle", low=0, high=999)
+
+
+class Survey(Parameters):
+    """How many particles averages are taken over."""
+
+    particles: int = parameter(4000, "Particles of each kind, for averages", low=100, high=1_000_000)
+    seed: int = parameter(0, "Seed of the particles", low=0)
 
 
 class Looked(NamedTuple):
