@@ -14,7 +14,7 @@ import tifffile
 from PIL import Image as Picture
 
 from particlelab.randomness import generator
-from particlelab.reading import ReadError, read_image, read_stack, read_table
+from particlelab.reading import ReadError, read_image, read_signals, read_stack, read_table
 
 GREY = generator(0, "reading").integers(0, 256, (40, 50)).astype(np.uint8)
 GREY_16 = GREY.astype(np.uint16) * 257
@@ -257,6 +257,56 @@ def test_whole_numbers_that_no_float_holds_stay_exact_or_text():
 def test_tables_refused(content, words):
     with pytest.raises(ReadError, match=words):
         read_table(content, "a.csv", numbers=["b"], max_rows=3)
+
+
+SIGNALS = np.array([[0.125, -3, 2.5e-3], [1e3, 0.75, 4]])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0.125,-3,2.5e-3\n1e3,.75,4\n",
+        "0.125, -3, 2.5e-3\n1e3, .75, 4\n",
+        "0,125;-3;2,5e-3\r\n1e3;0,75;4\r\n",
+        "0,125\t-3\t2,5e-3\n\n1e3\t0,75\t4",
+        "  0,125 -3   2,5e-3 \n1e3  0,75 4\n",
+        "# made by hand; in nm\n0.125 -3 2.5e-3\n# the second, after a break\n1e3 0.75 4\n",
+        "a b c\n0,125 -3 2,5e-3\n1e3 0,75 4\n",
+        "a,b,c\n0.125,-3,2.5e-3\n1e3,0.75,4\n",
+    ],
+)
+def test_signals_in_any_notation(text):
+    signals = read_signals(text.encode(), "a.txt")
+    np.testing.assert_array_equal(signals.values, SIGNALS)
+    assert signals.labels.shape == (2, 0) and signals.source == "a.txt"
+
+
+def test_labels_of_signals_are_no_part_of_them():
+    content = b"1;Name;2;3;Angle\n0,125;A;-3;2,5e-3;90\n\n1e3;B 2;0,75;4;0\n"
+    signals = read_signals(content, "a.csv", labels=["angle", "name"])
+    np.testing.assert_array_equal(signals.values, SIGNALS)
+    assert signals.labels.to_dict("list") == {"angle": [90, 0], "name": ["A", "B 2"]}
+    assert signals.labels.index.tolist() == [2, 4]  # lines of the file
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"1,2\n\n3,x\n", r"a\.csv, line 3, column 2: 'x' is not a finite number"),
+        (b"0.1,x,0.3\n1,2,3\n", "line 1, column 2: 'x' is not"),  # not taken for names
+        (b"# none\n1 2\n3 nan\n", "line 3, column 2: 'nan' is not"),
+        (b"1,2\n3,\n", "line 2, column 2: '' is not"),
+        (b"name,1,2\nA,3,4\n,5,6\n", "line 3, column 'name': the cell is empty"),
+        (b"1,2\n3,4,5\n", "line 2: 3 cells, but 2 columns"),
+        (b"a,b\n", "holds no signal"),
+        (b"# nothing\n", "holds no signal"),
+        (b"1\n2\n3\n4\n5\n", "more than 3 rows"),
+        (picture(GREY), "its content is not text"),
+    ],
+)
+def test_signals_refused(content, words):
+    with pytest.raises(ReadError, match=words):
+        read_signals(content, "a.csv", labels=["name"], max_rows=3)
 
 
 def test_parquet(tmp_path):

@@ -51,6 +51,14 @@ class Stack(NamedTuple):
     source: str
 
 
+class Signals(NamedTuple):
+    """Signals of one length."""
+
+    values: np.ndarray  # (n, points)
+    labels: pd.DataFrame  # what is known of each signal; its index is the line of the file
+    source: str
+
+
 def read_image(path_or_bytes, name=None, *, page=None, max_bytes=300_000_000, max_pixels=150_000_000):
     """Read a grey image from a TIFF, PNG, JPEG, MRC, DM3 or DM4 file.
 
@@ -136,6 +144,56 @@ def read_table(path_or_bytes, name=None, *, numbers=(), max_bytes=300_000_000, m
             cell = table[column].iloc[row]
             raise ReadError(f"{name}, line {lines[row]}, column {column!r}: {cell!r} is not a number")
     return table
+
+
+def read_signals(path_or_bytes, name=None, *, labels=(), max_bytes=300_000_000, max_rows=5_000_000):
+    """Read signals from a text, one a line: numbers separated by commas, semicolons, tabs or blanks.
+
+    Where the separator is no comma, numbers may have decimal commas. Lines that begin with ``#`` are comments. The
+    first line names the columns if it holds no number, or one of ``labels``.
+
+    Parameters
+    ----------
+    path_or_bytes, name
+        As in `read_image`.
+    labels : sequence of str
+        Columns, by name, that tell something of a signal and are no part of it; case does not matter.
+    max_bytes, max_rows : int
+        Larger files are refused.
+
+    Returns
+    -------
+    Signals
+        ``labels`` has the columns that were found, in lower case.
+
+    Raises
+    ------
+    ReadError
+        If the file is missing, too large or no text, lines have different numbers of cells, or a cell holds no finite
+        number: the message gives line and column.
+    """
+    content, name = _content(path_or_bytes, name, max_bytes)
+    text = _text(content, name)
+    lines = (line.strip() for line in text.splitlines())
+    separator = _separator(next((line for line in lines if line and line[0] != "#"), ""))
+    rows, lines = _rows(text, separator, name, max_rows, comments=True)
+    names = [cell.lower() for cell in rows[0]] if rows else []
+    if set(names) & set(labels) or all(_number(cell, separator) is None for cell in names):
+        rows, lines = rows[1:], lines[1:]
+    else:
+        names = [""] * len(names)
+    if not rows:
+        raise ReadError(f"{name} holds no signal: no line of numbers is there")
+    data = [at for at, column in enumerate(names) if column not in labels]
+    values = np.array(
+        [[_finite(row[at], separator, name, line, at) for at in data] for row, line in zip(rows, lines, strict=True)]
+    )
+    found = {label: [row[names.index(label)] for row in rows] for label in labels if label in names}
+    for label, cells in found.items():
+        if "" in cells:
+            raise ReadError(f"{name}, line {lines[cells.index('')]}, column {label!r}: the cell is empty")
+    columns = {label: _column(cells, separator).to_numpy() for label, cells in found.items()}
+    return Signals(values, pd.DataFrame(columns, pd.Index(lines, name="line")), name)
 
 
 def _content(path_or_bytes, name, max_bytes):
@@ -319,41 +377,72 @@ def _dm(content, name, page, max_pixels):
 
 def _csv(content, name, max_rows):
     """Return a table and, for each row, the line of the file on which it ends."""
-    if b"\0" in content[:10_000] or _kind(content):
-        raise ReadError(f"{name} is no table: its content is not text")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
+    text = _text(content, name)
     header = text.lstrip().partition("\n")[0]
     separator = max(",;\t", key=header.count)
-    reader = csv.reader(StringIO(text), delimiter=separator)
-    names, rows, lines = None, [], []
-    try:
-        for row in reader:
-            if not any(cell.strip() for cell in row):
-                continue
-            if names is None:
-                names = [cell.strip() for cell in row]
-                if len(set(names)) < len(names):
-                    raise ReadError(f"{name}: the first row must name each column once, got {names}")
-                continue
-            if len(row) != len(names):
-                raise ReadError(f"{name}, line {reader.line_num}: {len(row)} cells, but {len(names)} columns")
-            rows.append(row)
-            lines.append(reader.line_num)
-            if len(rows) > max_rows:
-                raise ReadError(f"{name} has more than {max_rows} rows")
-    except csv.Error as error:
-        raise ReadError(f"{name}, line {reader.line_num}: {error}") from None
-    if not rows:
+    rows, lines = _rows(text, separator, name, max_rows)
+    if len(rows) < 2:
         raise ReadError(f"{name} holds no table: no row follows the names of the columns")
+    names = rows.pop(0)
+    del lines[0]
+    if len(set(names)) < len(names):
+        raise ReadError(f"{name}: the first row must name each column once, got {names}")
     columns = zip(*rows, strict=True)
     return pd.DataFrame({n: _column(cells, separator) for n, cells in zip(names, columns, strict=True)}), lines
 
 
+def _text(content, name):
+    if b"\0" in content[:10_000] or _kind(content):
+        raise ReadError(f"{name} is no table: its content is not text")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def _separator(line):
+    """Return what separates the numbers or names of a line: 0,5 0,7 are two numbers, and so are 1, 2."""
+    for separator in ";	":
+        if separator in line:
+            return separator
+    cells = line.split()
+    decimal = all(cell.strip(",") == cell and _number(cell, " ") is not None for cell in cells)
+    return " " if len(cells) > 1 and ("," not in line or decimal) else ","
+
+
+def _rows(text, separator, name, max_rows, comments=False):
+    """Return rows of cells, all as long as the first, and the line on which each ends; empty lines do not count."""
+    lines = StringIO(text)
+    if comments:
+        lines = ("\n" if line.lstrip().startswith("#") else line for line in lines)
+    if separator == " ":
+        lines = (f"{line.strip()}\n" for line in lines)
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=separator == " ")
+    rows, ends = [], []
+    try:
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if not any(cells):
+                continue
+            if rows and len(cells) != len(rows[0]):
+                raise ReadError(f"{name}, line {reader.line_num}: {len(cells)} cells, but {len(rows[0])} columns")
+            rows.append(cells)
+            ends.append(reader.line_num)
+            if len(rows) > max_rows + 1:  # one of names
+                raise ReadError(f"{name} has more than {max_rows} rows")
+    except csv.Error as error:
+        raise ReadError(f"{name}, line {reader.line_num}: {error}") from None
+    return rows, ends
+
+
+def _finite(cell, separator, name, line, at):
+    value = _number(cell, separator)
+    if value is None or not math.isfinite(value):
+        raise ReadError(f"{name}, line {line}, column {at + 1}: {cell!r} is not a finite number")
+    return value
+
+
 def _column(cells, separator):
-    cells = [cell.strip() for cell in cells]
     values = [np.nan if cell == "" else _number(cell, separator) for cell in cells]
     if any(value is None for value in values):
         return pd.Series([cell or None for cell in cells], dtype="str")
