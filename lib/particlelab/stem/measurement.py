@@ -1,0 +1,214 @@
+"""A user's own particles, from a table of projections or from STEM images: what they hold, and how many hold it."""
+
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from particlelab.parameters import parameter
+from particlelab.reading import IMAGE_ENDINGS, ReadError, read_stack
+from particlelab.stem.classifier import load_classifier
+from particlelab.stem.picking import Picking, take_projections
+from particlelab.stem.projection import normalise, view_angles
+from particlelab.stem.projection_files import read_projections
+from particlelab.stem.resampling import resample
+from particlelab.stem.shares import estimate_shares
+
+TABLE_ENDINGS = (".csv", ".txt")
+MEASURED_ENDINGS = (*IMAGE_ENDINGS, *TABLE_ENDINGS)
+TURNED_DEGREES = 5.0  # by which a view may differ from those that the network knows
+
+
+class Measurement(Picking):
+    """How a user's particles are measured."""
+
+    model: str = parameter("holes", "A model that ships, or the path of a .keras file")
+    scaling: Literal["auto", "given", "edges"] = parameter(
+        "auto",
+        "Data points of a table: as they are (given), centred and scaled by the particle's edges (edges), "
+        "or as they are if their number fits the model (auto)",
+    )
+    least_likeness: float = parameter(
+        0.001, "Particles that resemble the simulation less are counted apart; 0 counts all", low=0, below=1
+    )
+
+
+MEASUREMENT_GROUPS = {
+    "Images": ("dark", "smoothing_px", "smallest_radius_px", "rows_averaged"),
+    "Tables": ("scaling",),
+}
+
+
+class Recorded(NamedTuple):
+    """A user's particles as a network takes them."""
+
+    table: pd.DataFrame  # particle; of images also x_px, y_px, radius_px
+    x: np.ndarray  # (n, views, points) float32
+
+
+def measure(projections, **options):
+    """Classify particles by their projections, and estimate the share of each category in their population.
+
+    Parameters
+    ----------
+    projections : (n, views, samples) array_like
+        Intensities of any scale; more material is more intensity.
+    **options
+        Fields of `Measurement`, such as ``model="chirality"``, ``scaling="edges"``.
+
+    Returns
+    -------
+    table : DataFrame
+        One row a particle: ``particle`` (its number, from 1), ``probability_<category>`` of each category, the most
+        probable ``category``, and ``likeness``: the share of simulated particles that are more unusual
+        (`Classifier.likeness`). Where it is near 0, the network was never shown the like, and the rest means nothing.
+    summary : DataFrame
+        ``quantity``, ``value``, ``low``, ``high`` (95 %) and ``unit``: number of ``particles``, of those that are
+        ``unlike the simulation``, and of the others the ``share of <category>`` in the population, corrected for the
+        network's wrong predictions (`estimate_shares`). NaN where there is nothing to tell.
+
+    Raises
+    ------
+    ValueError
+        If there is no such model, it looks at another number of views or points, or an edge is not found.
+    """
+    p = Measurement(**options)
+    intensity = np.asarray(projections, float)
+    if intensity.ndim != 3 or len(intensity) == 0:
+        raise ValueError(f"projections must be (n, views, samples), n at least 1, got {intensity.shape}")
+    _check_views(intensity.shape[1], p)
+    return classify(_rescale(intensity, list(range(1, len(intensity) + 1)), p), p)
+
+
+def measure_file(path, parameters):
+    """Measure a table of projections, or an image of particles, as `measure` does.
+
+    Parameters
+    ----------
+    path : path
+        See `record`.
+    parameters : Measurement
+
+    Returns
+    -------
+    table, summary : DataFrame
+
+    Raises
+    ------
+    ReadError
+        If the file cannot be read.
+    ValueError
+        As `measure` and `take_projections`.
+    """
+    return classify(record(path, parameters), parameters)
+
+
+def record(path_or_bytes, parameters, name=None):
+    """Read a user's particles and bring them to the data points of a network.
+
+    Parameters
+    ----------
+    path_or_bytes : path or bytes
+        A table of projections (.csv, .txt; see `read_projections`) or an image of particles (see `take_projections`),
+        whose pages are views of the same particles.
+    parameters : Measurement
+    name : str
+        Of an upload; its ending tells what it is.
+
+    Returns
+    -------
+    Recorded
+
+    Raises
+    ------
+    ReadError, ValueError
+        As `measure_file`.
+    """
+    p = parameters
+    classifier = load_classifier(p.model)
+    if Path(name or path_or_bytes).suffix.lower() in TABLE_ENDINGS:
+        read = read_projections(path_or_bytes, classifier.views, name)
+        if read.angles is not None:
+            _check_angles(read, classifier)
+        return _pick(_rescale(read.intensity, read.particles, p), p)
+    frames = read_stack(path_or_bytes, name).frames
+    _check_views(len(frames), p)
+    table, projections = take_projections(frames, p)
+    seen = [_resample(views, number, classifier) for views, number in zip(projections, table.particle, strict=True)]
+    x, radius = zip(*seen, strict=True)
+    return Recorded(table.assign(radius_px=radius), np.array(x))
+
+
+def classify(recorded, parameters):
+    """Return table and summary, as `measure`, of what `record` gives."""
+    p = parameters
+    classifier = load_classifier(p.model)
+    probabilities, likeness = classifier.probabilities(recorded.x), classifier.likeness(recorded.x)
+    columns = ["probability_" + category.replace(",", "").replace(" ", "_") for category in classifier.categories]
+    table = recorded.table.assign(
+        **dict(zip(columns, probabilities.T, strict=True)),
+        category=np.array(classifier.categories)[probabilities.argmax(axis=1)],
+        likeness=likeness,
+    )
+    alike = likeness >= p.least_likeness
+    shares, intervals = np.full(len(columns), np.nan), np.full((len(columns), 2), np.nan)
+    if alike.any():
+        shares, intervals = estimate_shares(probabilities[alike], classifier.confusion)
+    counts = [("particles", len(table)), ("unlike the simulation", int((~alike).sum()))]
+    rows = [(quantity, count, np.nan, np.nan, "") for quantity, count in counts]
+    rows += [
+        (f"share of {category}", share, low, high, "")
+        for category, share, (low, high) in zip(classifier.categories, shares, intervals, strict=True)
+    ]
+    return table, pd.DataFrame(rows, columns=["quantity", "value", "low", "high", "unit"])
+
+
+def _check_views(views, parameters):
+    expected = load_classifier(parameters.model).views
+    if views != expected:
+        raise ValueError(f"model {parameters.model!r} looks at {expected} views of a particle, got {views}")
+
+
+def _check_angles(read, classifier):
+    """Refuse particles that were turned by other angles than those that the network knows."""
+    known = view_angles(classifier.views, classifier.particles)
+    turned = read.angles - read.angles[:, :1] - (known - known[0])
+    wrong = np.abs((turned + 180) % 360 - 180).max(axis=1) > TURNED_DEGREES
+    if wrong.any():
+        at = int(wrong.argmax())
+        angles, expected = (", ".join(f"{angle:g}" for angle in row) for row in (read.angles[at], known))
+        raise ReadError(
+            f"angle of particle {read.particles[at]}: got views at {angles} degrees, but the model knows {expected} "
+            f"(or all turned by the same angle)"
+        )
+
+
+def _rescale(intensity, particles, parameters):
+    """Bring (n, views, samples) projections to the data points of the network."""
+    classifier = load_classifier(parameters.model)
+    samples, points = intensity.shape[2], classifier.particles.data_points
+    table = pd.DataFrame({"particle": particles})
+    if parameters.scaling == "given" and samples != points:
+        raise ValueError(f"scaling = 'given' needs projections of {points} data points, got {samples}")
+    if parameters.scaling == "edges" or samples != points:
+        seen = [_resample(views, name, classifier)[0] for views, name in zip(intensity, particles, strict=True)]
+        return Recorded(table, np.array(seen))
+    return Recorded(table, normalise(intensity))
+
+
+def _resample(views, particle, classifier):
+    try:
+        return resample(views, classifier.particles)
+    except ValueError as error:
+        raise ValueError(f"particle {particle}: {error}") from None
+
+
+def _pick(recorded, parameters):
+    """Return the picked particle alone."""
+    if parameters.picked is None:
+        return recorded
+    there = (recorded.table.particle.astype(str) == str(parameters.picked)).to_numpy()
+    if not there.any():
+        raise ValueError(f"picked = {parameters.picked} is none of the particles in the table")
+    return Recorded(recorded.table[there].reset_index(drop=True), recorded.x[there])
