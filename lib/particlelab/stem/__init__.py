@@ -3,7 +3,7 @@
 After W. Sullivan, "Validating the use of Neural Networks in the Categorisation of STEM images of Nanoparticles" (2020).
 """
 
-from particlelab.stem.bayes import BayesAccuracy, bayes_accuracy, posterior
+from particlelab.stem.bayes import BayesAccuracy, bayes_accuracy, posterior, regret
 from particlelab.stem.calibration import (
     count_confusion,
     expected_calibration_error,
@@ -11,7 +11,7 @@ from particlelab.stem.calibration import (
     reliability,
     temper,
 )
-from particlelab.stem.classifier import Classifier, load_classifier
+from particlelab.stem.classifier import Classifier, by_category, load_classifier
 from particlelab.stem.dataset import CATEGORIES, HOLES, SPIRALS, Dataset, Particles, document_parameters, make_dataset
 from particlelab.stem.experiments import (
     EXPERIMENTS,
@@ -24,6 +24,7 @@ from particlelab.stem.experiments import (
     judge,
     unpair,
 )
+from particlelab.stem.inspection import Inspected, Inspection, inspect, occlusion
 from particlelab.stem.measurement import (
     MEASURED_ENDINGS,
     MEASUREMENT_GROUPS,
@@ -41,6 +42,7 @@ from particlelab.stem.projection_files import read_projections
 from particlelab.stem.resampling import find_edges, resample
 from particlelab.stem.shapes import Shape, compensate_mass, draw_slices
 from particlelab.stem.shares import estimate_shares
+from particlelab.stem.studies import Study, find_outcome, ship, slug
 from particlelab.stem.training import TASKS, Training, train
 
 __all__ = [
@@ -56,6 +58,8 @@ __all__ = [
     "Classifier",
     "Dataset",
     "Experiment",
+    "Inspected",
+    "Inspection",
     "Layer",
     "Measurement",
     "Network",
@@ -66,10 +70,12 @@ __all__ = [
     "Projection",
     "Shape",
     "Sizes",
+    "Study",
     "Survey",
     "Training",
     "bayes_accuracy",
     "build_network",
+    "by_category",
     "carry_out",
     "chords",
     "classify",
@@ -82,21 +88,27 @@ __all__ = [
     "estimate_shares",
     "expected_calibration_error",
     "find_edges",
+    "find_outcome",
     "find_particles",
     "fit_temperature",
+    "inspect",
     "judge",
     "load_classifier",
     "look_around",
     "make_dataset",
     "measure",
     "measure_file",
+    "occlusion",
     "posterior",
     "predict",
     "project",
     "read_projections",
     "record",
+    "regret",
     "reliability",
     "resample",
+    "ship",
+    "slug",
     "take_projections",
     "temper",
     "thickness",

@@ -8,6 +8,7 @@ from particlelab.learning.models import load_trained
 from particlelab.randomness import generator
 from particlelab.stem.dataset import CATEGORIES, Particles, make_dataset
 from particlelab.stem.networks import predict
+from particlelab.stem.training import TASKS
 
 CARD = ("feature", "views", "points", "particles", "categories", "confusion", "n_validation")
 SIMULATED = 2000  # particles that others are compared with: half of them tell what is usual, half how usual that is
@@ -20,7 +21,7 @@ class Classifier:
     Attributes
     ----------
     model : keras.Model
-        From (n, views, points) to (n, categories or more) probabilities.
+        As `train` gives it.
     card : dict
         See `save_model`. It holds, beside what readers want to know: ``feature`` (a key of `CATEGORIES`), ``views``,
         ``points``, ``particles`` (what differs from the values of `Particles`), ``categories`` (names), ``confusion``
@@ -43,16 +44,12 @@ class Classifier:
     def probabilities(self, x):
         """Compute the probability of each category: (n, views, points) to (n, k).
 
-        Outputs of the network beyond the categories (sec. 4.3.1) are left out, the rest made to sum to 1.
-
         Raises
         ------
         ValueError
             If the network expects other views or points.
         """
-        found = predict(self.model, self._checked(x))[:, : len(self.categories)].astype(float)
-        found += np.finfo(float).tiny  # where a category that is left out takes all, nothing is known
-        return found / found.sum(axis=1, keepdims=True)
+        return by_category(predict(self.model, self._checked(x)), self.feature)
 
     def likeness(self, x):
         """Compute how well particles resemble those that the network learned from: (n, views, points) to (n,).
@@ -76,6 +73,30 @@ class Classifier:
         if x.ndim != 3 or x.shape[1:] != expected:
             raise ValueError(f"projections must be (n, {expected[0]} views, {expected[1]} points), got {x.shape}")
         return x
+
+
+def by_category(told, feature):
+    """Make of what a network says probabilities of a feature's categories.
+
+    Outputs beyond the categories (sec. 4.3.1) are left out, the rest made to sum to 1. Where there are several tasks
+    (sec. 4.5), the probabilities of a category's parts are multiplied.
+
+    Parameters
+    ----------
+    told : (n, outputs) array, or a dictionary of them by task
+        From `predict`.
+    feature : str
+        A key of `TASKS`.
+
+    Returns
+    -------
+    (n, categories) ndarray
+    """
+    tasks = TASKS[feature]
+    told = told if len(tasks) > 1 else dict.fromkeys(tasks, told)
+    found = np.prod([told[task][:, within].astype(float) for task, within in tasks.items()], axis=0)
+    found += np.finfo(float).tiny  # where an output that is left out takes all, nothing is known
+    return found / found.sum(axis=1, keepdims=True)
 
 
 def load_classifier(name):

@@ -151,6 +151,44 @@ def curves(x, by_name, x_title="Position on the detector", y_title="Intensity, 0
     return figure.update_layout(height=380, xaxis_title=x_title, yaxis_title=y_title)
 
 
+def inspected(layers, rays, projections, angles, evidence, categories, probabilities, truth):
+    """Draw a particle, its projections with what a network goes by, and what the network says.
+
+    Parameters
+    ----------
+    layers, rays, projections, angles, evidence, categories, probabilities, truth
+        As in `Inspected`.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    views = len(angles)
+    specs = [[{"rowspan": views}, {}, {"rowspan": views}], *[[None, {}, None]] * (views - 1)]
+    titles = ["Slice", "Projections: what speaks for the answer (+) and against it (-)", "Probability"]
+    figure = make_subplots(
+        views, 3, specs=specs, column_widths=[0.3, 0.42, 0.28], subplot_titles=titles, horizontal_spacing=0.09
+    )
+    for number, layer in enumerate(layers):
+        draw_layer(figure, layer, _material(number, layer), 1, 1)
+    figure.update_xaxes(title="x / average radius", range=[-1.7, 1.7], row=1, col=1)
+    figure.update_yaxes(title="y / average radius", scaleanchor="x", range=[-1.7, 1.7], row=1, col=1)
+    most = max(np.abs(evidence).max(), 0.1)
+    bar = {"title": "Change of<br>log odds", "x": 0.69, "len": 0.9, "thickness": 12}
+    for row, angle in enumerate(angles, 1):
+        line = {"mode": "lines", "line": {"color": VIEWS[(row - 1) % len(VIEWS)], "width": 2}}
+        figure.add_trace(go.Scatter(x=rays, y=projections[row - 1], showlegend=False, **line), row, 2)
+        strip = {"colorscale": "RdBu", "zmin": -most, "zmax": most, "showscale": row == 1, "colorbar": bar}
+        figure.add_trace(go.Heatmap(x=rays, y=[-0.15], z=evidence[row - 1 : row], dy=0.2, y0=-0.15, **strip), row, 2)
+        figure.update_yaxes(title=f"{angle:.0f}°", range=[-0.27, 1.05], row=row, col=2)
+        figure.update_xaxes(title="Position on the detector" if row == views else "", row=row, col=2)
+    colours = [MORE if category == truth else "#b9c4cf" for category in categories]
+    texts = [f"{category}{' (true)' if category == truth else ''}" for category in categories]
+    figure.add_trace(go.Bar(x=texts, y=probabilities, marker={"color": colours}, showlegend=False), 1, 3)
+    figure.update_yaxes(range=[0, 1], row=1, col=3)
+    return figure.update_layout(height=max(430, 170 * views))
+
+
 def training_history(history, document=None):
     """Draw accuracy and loss of the training and of the validation over the epochs (figures 3, 4 and 7).
 

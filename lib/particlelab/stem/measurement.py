@@ -23,7 +23,7 @@ TURNED_DEGREES = 5.0  # by which a view may differ from those that the network k
 class Measurement(Picking):
     """How a user's particles are measured."""
 
-    model: str = parameter("holes", "A model that ships, or the path of a .keras file")
+    model: str = parameter("one-view-at-best", "A model that ships, or the path of a .keras file")
     scaling: Literal["auto", "given", "edges"] = parameter(
         "auto",
         "Data points of a table: as they are (given), centred and scaled by the particle's edges (edges), "
