@@ -42,7 +42,17 @@ from particlelab.stem.projection_files import read_projections
 from particlelab.stem.resampling import find_edges, resample
 from particlelab.stem.shapes import Shape, compensate_mass, draw_slices
 from particlelab.stem.shares import estimate_shares
-from particlelab.stem.studies import Study, find_outcome, ship, slug
+from particlelab.stem.studies import (
+    ChiralityStudy,
+    DualStudy,
+    HoleStudy,
+    Study,
+    find_outcome,
+    ship,
+    simulate_populations,
+    slug,
+    summarise,
+)
 from particlelab.stem.training import TASKS, Training, train
 
 __all__ = [
@@ -55,9 +65,12 @@ __all__ = [
     "SPIRALS",
     "TASKS",
     "BayesAccuracy",
+    "ChiralityStudy",
     "Classifier",
     "Dataset",
+    "DualStudy",
     "Experiment",
+    "HoleStudy",
     "Inspected",
     "Inspection",
     "Layer",
@@ -108,7 +121,9 @@ __all__ = [
     "reliability",
     "resample",
     "ship",
+    "simulate_populations",
     "slug",
+    "summarise",
     "take_projections",
     "temper",
     "thickness",

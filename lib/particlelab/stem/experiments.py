@@ -21,6 +21,7 @@ AT_BEST = {  # more than the document had: new particles in each epoch, and a le
     "learning_rate": 0.002,
     "decay": True,
     "epochs": 24,
+    "patience": 24,
     "batch": 256,
     "dropout": 0.0,
     "kernel": 5,

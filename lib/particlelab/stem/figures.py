@@ -10,6 +10,7 @@ from plotly.subplots import make_subplots
 # Okabe and Ito's palette
 VIEWS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D31", "#000000")
 MATERIAL, LESS, MORE = "#b9c4cf", "#ffffff", "#E69F00"
+SHOWN = 3  # particles of a user's, at most
 BELOW = {"orientation": "h", "x": 0.5, "xanchor": "center", "y": -0.2, "yanchor": "top"}
 
 
@@ -187,6 +188,72 @@ def inspected(layers, rays, projections, angles, evidence, categories, probabili
     figure.add_trace(go.Bar(x=texts, y=probabilities, marker={"color": colours}, showlegend=False), 1, 3)
     figure.update_yaxes(range=[0, 1], row=1, col=3)
     return figure.update_layout(height=max(430, 170 * views))
+
+
+def classified(rays, x, table):
+    """Draw measured projections, and the probabilities of their categories.
+
+    Parameters
+    ----------
+    rays : (points,) array
+    x : (n, views, points) array
+    table : DataFrame
+        From `classify`, of n particles.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    figure = make_subplots(
+        1, 2, subplot_titles=("Projections of the first particles", "Probabilities"), horizontal_spacing=0.1
+    )
+    for number, views in enumerate(x[:SHOWN]):
+        for view, intensity in enumerate(views):
+            line = {"color": VIEWS[view % len(VIEWS)], "width": 1.5, "dash": ("solid", "dash", "dot")[number % 3]}
+            name = {"name": f"particle {table.particle.iloc[number]}, view {view + 1}", "legendgroup": number}
+            figure.add_trace(go.Scatter(x=rays, y=intensity, mode="lines", line=line, **name), 1, 1)
+    columns = [column for column in table.columns if column.startswith("probability_")]
+    for number, column in enumerate(columns):
+        name = {"name": column.removeprefix("probability_").replace("_", " "), "marker": {"color": VIEWS[2 + number]}}
+        figure.add_trace(go.Bar(x=table.particle.astype(str), y=table[column], **name), 1, 2)
+    figure.update_xaxes(title="Position / average radius", row=1, col=1)
+    figure.update_yaxes(title="Intensity, 0 to 1", row=1, col=1)
+    figure.update_xaxes(title="Particle", row=1, col=2)
+    figure.update_yaxes(title="Probability", range=[0, 1], row=1, col=2)
+    return figure.update_layout(height=470, barmode="stack", legend=BELOW)
+
+
+def accuracies(table, values, chance=0.5):
+    """Draw accuracies of experiments, each with its interval, and the document's beside them.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``experiment``, ``accuracy``, ``standard_error``, ``document`` (NaN where there is none), and what ``values``
+        names: other accuracies.
+    values : dict of str to str
+        Columns to draw besides, and what they are called.
+    chance : float
+        Accuracy of guessing.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        With 95 % intervals.
+    """
+    figure = go.Figure()
+    drawn = {"accuracy": "here", "document": "document", **values}
+    symbols = ("circle", "diamond-open", "triangle-up-open", "square-open", "x-thin-open")
+    for number, (column, name) in enumerate(drawn.items()):
+        look = {"size": 10, "symbol": symbols[number], "color": VIEWS[number], "line": {"width": 2}}
+        bars = {"type": "data", "array": 196 * table.standard_error} if column == "accuracy" else None
+        figure.add_trace(
+            go.Scatter(x=100 * table[column], y=table.experiment, error_x=bars, mode="markers", marker=look, name=name)
+        )
+    figure.add_vline(x=100 * chance, line={"color": "#999999", "dash": "dash"}, annotation_text="guessing")
+    figure.update_xaxes(title="Accuracy / %")
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure.update_layout(height=170 + 34 * len(table), legend=BELOW | {"y": -90 / (34 * len(table) + 60)})
 
 
 def training_history(history, document=None):

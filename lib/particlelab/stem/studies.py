@@ -1,5 +1,6 @@
 """Experiments with networks that are trained, or with those that ship."""
 
+import numpy as np
 import pandas as pd
 
 from particlelab.learning.models import save_model
@@ -10,19 +11,58 @@ from particlelab.stem.classifier import by_category, load_classifier
 from particlelab.stem.dataset import CATEGORIES, document_parameters
 from particlelab.stem.experiments import EXPERIMENTS, Outcome, Sizes, carry_out, draw, judge
 from particlelab.stem.networks import predict
+from particlelab.stem.shares import estimate_shares
 
 JUDGED = 20_000  # particles that a network which ships is judged by
 
 
-class _Study(Parameters):
+class _Asked(Parameters):
     train: bool = parameter(False, "Train the networks of the experiments; otherwise those that ship are judged")
+    bayes_particles: int = parameter(4, "Particles of each task whose posterior is computed", low=2, high=100_000)
 
 
-class Study(Sizes, _Study):
+class Study(Sizes, _Asked):
     """Experiments with trained networks, or with those that ship."""
 
-    validation_particles: int = parameter(
-        4000, "Particles to judge by; 20 000 in the document", low=10, high=10_000_000
+    validation_particles: int = parameter(4000, "Particles to judge by (document: 20 000)", low=10, high=10_000_000)
+
+
+class HoleStudy(Study):
+    """Sec. 4.1 and 4.2, and what they left open."""
+
+    experiments: tuple[str, ...] = parameter(
+        (
+            *("one view", "two views", "early concatenation", "one view, small holes", "two views, small holes"),
+            *("one view, at best", "two views, at best", "two views, small holes, at best"),
+        ),
+        "What is carried out: names of experiments in particlelab.stem.experiments",
+    )
+    populations: int = parameter(60, "Populations whose shares of categories are estimated", low=10, high=100_000)
+
+
+class ChiralityStudy(Study):
+    """Sec. 4.3."""
+
+    experiments: tuple[str, ...] = parameter(
+        (
+            *("chirality", "chirality, 32 points", "chirality, centre varies", "chirality, pooling"),
+            *("chirality, one view", "chirality, large network", "chirality, a third category", "chirality, at best"),
+        ),
+        "What is carried out: names of experiments in particlelab.stem.experiments",
+    )
+
+
+class DualStudy(Study):
+    """Sec. 4.4, 4.5 and 5."""
+
+    experiments: tuple[str, ...] = parameter(
+        (
+            *("chirality", "holes, seen like spirals", "holes, after spirals", "both, holes only"),
+            *("both, spirals only", "both", "both, holes weigh more", "both, spirals weigh more"),
+            *("both, spirals fade", "both, large network", "both, after spirals", "both, denser holes"),
+            *("both, missing spirals", "small clockwise spirals", "small clockwise spirals, after spirals"),
+        ),
+        "What is carried out: names of experiments in particlelab.stem.experiments",
     )
 
 
@@ -93,3 +133,58 @@ def find_outcome(name, study, start=None, folder=None, progress=None):
     data = draw(name, study.validation_particles, study.seed, "judgement")
     history = pd.DataFrame(classifier.card["history"])
     return Outcome(classifier.model, history, judge(feature, classifier.model, data, generator(study.seed, "unpaired")))
+
+
+def summarise(scores):
+    """Put the scores of experiments beside the document's.
+
+    Parameters
+    ----------
+    scores : dict of str to DataFrame
+        By experiment, from `judge`.
+
+    Returns
+    -------
+    DataFrame
+        One row an experiment and task: ``experiment`` (with the task where there are several), ``task``, ``document``
+        (NaN where it reports nothing), ``accuracy``, ``standard_error``, and where there are two views ``unpaired``
+        and ``repeated``; see `judge`.
+    """
+    rows = []
+    for name, found in scores.items():
+        for row in found.to_dict("records"):
+            title = f"{name}: {row['task']}" if len(found) > 1 else name
+            rows.append({"experiment": title, "task": row.pop("task"), "document": EXPERIMENTS[name].document} | row)
+    table = pd.DataFrame(rows)
+    return table.assign(document=table.document.astype(float))
+
+
+def simulate_populations(probabilities, y, confusion, populations, particles, rng):
+    """Estimate the share of the second of two categories in populations of known shares.
+
+    Parameters
+    ----------
+    probabilities : (n, 2) array
+        Of particles that are drawn from, with replacement.
+    y : (n,) array
+        Their categories.
+    confusion : (2, 2) array
+        Counts from other particles.
+    populations, particles : int
+        How many, and how many particles in each.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    DataFrame
+        One row a population: ``true`` share (from 0 to 1, evenly), ``counted``, ``corrected``, ``low``, ``high``
+        (`estimate_shares`).
+    """
+    rows = []
+    for share in np.linspace(0, 1, populations):
+        category = rng.random(particles) < share
+        picked = np.where(category, *(rng.choice(np.flatnonzero(y == k), particles) for k in (1, 0)))
+        told = probabilities[picked]
+        shares, intervals = estimate_shares(told, confusion)
+        rows.append((share, told.argmax(axis=1).mean(), shares[1], *intervals[1]))
+    return pd.DataFrame(rows, columns=["true", "counted", "corrected", "low", "high"])
