@@ -1,10 +1,22 @@
 """Posterior probabilities from the simulator: where the answer is known, and whether they are calibrated."""
 
+import numba
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from particlelab import stem
 from particlelab.randomness import generator
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Matrices so small are no work to share: on a busy machine threads wait for each other most of the time."""
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+    numba.set_num_threads(threads)
 
 
 def judge(feature, n, views, parameters=None):
@@ -25,20 +37,19 @@ def test_holes_too_small_to_be_seen_are_a_matter_of_chance():
 
 def test_one_view_leaves_open_how_a_spiral_turns():
     """Mirrored along the beam a particle looks the same: the odds are 1, and only the samples make them differ."""
-    posterior, _ = judge("spiral", 8, 1)
+    posterior, _ = judge("spiral", 6, 1)
     log_odds = np.log(posterior[:, 0] / posterior[:, 1])
-    assert abs(log_odds.mean()) < 4 * log_odds.std(ddof=1) / np.sqrt(8)
+    assert abs(log_odds.mean()) < 4 * log_odds.std(ddof=1) / np.sqrt(6)
     assert log_odds.std() < 2
 
 
 def test_mirrored_particles_turn_the_other_way():
     """Reflection in the first view's beam reverses that view and leaves the second, from its side, as it is."""
-    data = stem.make_dataset("spiral", 2, 2, rng=generator(0, "mirror"))
+    data = stem.make_dataset("spiral", 1, 2, rng=generator(0, "mirror"))
     mirrored = data.x.copy()
     mirrored[:, 0] = mirrored[:, 0, ::-1]
     seen, other = (stem.posterior(x, "spiral", rng=generator(0, "posterior")) for x in (data.x, mirrored))
-    assert np.array_equal(data.y, [0, 1]) or np.array_equal(data.y, [1, 0])
-    assert np.allclose(seen, other[:, ::-1], atol=0.05) and seen[[0, 1], data.y].min() > 0.95
+    assert np.allclose(seen, other[:, ::-1], atol=0.05) and seen[0, data.y[0]] > 0.95
 
 
 def test_probabilities_of_several_categories_sum_to_1():
@@ -48,8 +59,8 @@ def test_probabilities_of_several_categories_sum_to_1():
 
 def test_posteriors_are_right_as_often_as_they_say():
     """What true probabilities give the category of a particle is on average the sum of their squares."""
-    posterior, y = judge("hole", 30, 1)
-    given, expected = posterior[np.arange(30), y], (posterior**2).sum(axis=1)
+    posterior, y = judge("hole", 24, 1)
+    given, expected = posterior[np.arange(24), y], (posterior**2).sum(axis=1)
     variance = (posterior**3).sum(axis=1) - expected**2
     assert abs((given - expected).sum()) < 4 * np.sqrt(variance.sum())
 
