@@ -287,6 +287,57 @@ def training_history(history, document=None):
     return figure.update_layout(height=380)
 
 
+def dual_history(history):
+    """Draw the accuracies of two tasks over the epochs.
+
+    Parameters
+    ----------
+    history : DataFrame
+        From `train`, of holes and spirals.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    figure = go.Figure()
+    for task, colour in (("hole", VIEWS[0]), ("spiral", VIEWS[1])):
+        for prefix, name, dash in (("", "training", "dot"), ("val_", "validation", "solid")):
+            line = {"color": colour, "dash": dash}
+            y = 100 * history[f"{prefix}{task}_accuracy"]
+            figure.add_trace(go.Scatter(x=history.epoch, y=y, mode="lines", line=line, name=f"{task}s, {name}"))
+    figure.update_xaxes(title="Epoch")
+    figure.update_yaxes(title="Accuracy / %")
+    return figure.update_layout(height=380)
+
+
+def gains(table):
+    """Draw what networks gained over those that learned a task alone.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `compare`.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        With 95 % intervals.
+    """
+    bars = {"type": "data", "array": 196 * table.standard_error}
+    marker = {"size": 10, "color": VIEWS[0]}
+    figure = go.Figure(go.Scatter(x=100 * table.gain, y=table.experiment, error_x=bars, mode="markers", marker=marker))
+    figure.add_vline(x=0, line={"color": "#999999", "dash": "dash"})
+    figure.update_xaxes(title="Gain of accuracy over learning alone / %")
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure.update_layout(height=170 + 34 * len(table))
+
+
+def histogram(values, x_title, y_title="Particles"):
+    """Draw how often values occur."""
+    figure = go.Figure(go.Histogram(x=values, nbinsx=60, marker={"color": VIEWS[0]}))
+    return figure.update_layout(height=340, xaxis_title=x_title, yaxis_title=y_title)
+
+
 DIAGONAL = {"mode": "lines", "line": {"color": "#999999", "dash": "dash"}, "hoverinfo": "skip"}
 
 

@@ -159,6 +159,31 @@ def summarise(scores):
     return table.assign(document=table.document.astype(float))
 
 
+def compare(scores, alone):
+    """Compare networks with those that learned the same task alone.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        From `summarise`, indexed by experiment.
+    alone : dict of str to str
+        By experiment the one that it is compared with; pairs that are not in the table are left out.
+
+    Returns
+    -------
+    DataFrame
+        ``experiment``, ``alone``, ``gain`` of accuracy and its ``standard_error`` (of the particles that both were
+        judged by; chance in training is not in it).
+    """
+    rows = []
+    for name, other in alone.items():
+        if {name, other} <= set(scores.index):
+            one, two = scores.loc[name], scores.loc[other]
+            error = np.hypot(one.standard_error, two.standard_error)
+            rows.append((name, other, one.accuracy - two.accuracy, error))
+    return pd.DataFrame(rows, columns=["experiment", "alone", "gain", "standard_error"])
+
+
 def simulate_populations(probabilities, y, confusion, populations, particles, rng):
     """Estimate the share of the second of two categories in populations of known shares.
 

@@ -1,0 +1,122 @@
+"""The document's experiments: what is learned, how it is judged, and what ships of it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from particlelab import stem
+from particlelab.randomness import generator
+
+LITTLE = stem.Sizes(training_particles=200, validation_particles=100, epochs=1)
+
+
+class Oracle:
+    """Stands for a network that knows: the category is written into the first point of a view."""
+
+    def __init__(self, outputs, view=0):
+        self.outputs, self.view = outputs, view
+
+    def predict_on_batch(self, x):
+        y = x[:, self.view, 0].astype(int)
+        told = {task: np.eye(max(within) + 1)[np.array(within)[y]] for task, within in self.outputs.items()}
+        return told if len(told) > 1 else next(iter(told.values()))
+
+
+def written(feature, n=400):
+    """Two views whose points are the category, and after it a number of the particle's own."""
+    y = np.arange(n) % len(stem.CATEGORIES[feature])
+    x = np.empty((n, 2, 8), np.float32)
+    x[:] = y[:, None, None]
+    x[..., 1:] += np.arange(n)[:, None, None] / n
+    return stem.Dataset(x, y, np.zeros((n, 2)))
+
+
+@pytest.mark.parametrize("name", stem.EXPERIMENTS)
+def test_every_experiment_can_be_asked_for(name):
+    e = stem.EXPERIMENTS[name]
+    LITTLE.replace(**e.network)
+    assert stem.draw(name, 8, 0, "test").x.shape[1] == e.views
+    assert e.start == "" or e.start in stem.EXPERIMENTS
+
+
+def test_an_unknown_experiment_and_a_missing_start_are_refused():
+    with pytest.raises(ValueError, match="name = 'three views' is no experiment; there are one view"):
+        stem.carry_out("three views", LITTLE)
+    with pytest.raises(ValueError, match="'holes, after spirals' trains the network of 'chirality' further"):
+        stem.carry_out("holes, after spirals", LITTLE)
+
+
+@pytest.mark.parametrize("feature", ["hole", "any spiral", "both"])
+def test_who_knows_is_always_right(feature):
+    scores = stem.judge(feature, Oracle(stem.TASKS[feature]), written(feature), generator(0, "judge"))
+    assert (scores[["accuracy", "unpaired", "repeated"]] == 1).all(axis=None)
+    assert (scores.standard_error == 0).all() and list(scores.task) == list(stem.TASKS[feature])
+
+
+def test_what_the_second_view_alone_tells_survives_unpairing_but_not_the_first_view_twice():
+    data = written("hole")
+    data.x[:, 0] = 0
+    scores = stem.judge("hole", Oracle(stem.TASKS["hole"], view=1), data, generator(0, "judge"))
+    assert tuple(scores.loc[0, ["accuracy", "unpaired", "repeated"]]) == (1, 1, 0.5)
+
+
+def test_unpairing_exchanges_second_views_within_a_category():
+    data = written("spiral")
+    other = stem.unpair(data, generator(0, "unpair"))
+    assert np.array_equal(other.x[:, 0], data.x[:, 0]) and np.array_equal(other.y, data.y)
+    assert np.array_equal(other.x[:, 1, 0], data.y)
+    assert not np.array_equal(other.x[:, 1], data.x[:, 1])
+    assert np.array_equal(np.sort(other.x[:, 1], axis=0), np.sort(data.x[:, 1], axis=0))
+
+
+def test_views_that_are_alone_multiply_their_odds():
+    class Biased:
+        def predict_on_batch(self, x):
+            return np.tile([0.2, 0.8], (len(x), 1)) if x[0, 0, 0] == 0 else np.tile([0.4, 0.6], (len(x), 1))
+
+    x = np.zeros((5, 3, 8))
+    x[:, 2] = 1
+    odds = np.divide(*stem.each_view_alone(Biased(), x)[0][::-1])
+    assert odds == pytest.approx(4 * 4 * 1.5)
+
+
+def test_probabilities_of_two_tasks_are_multiplied():
+    told = {"hole": np.array([[0.9, 0.1]]), "spiral": np.array([[0.3, 0.7]])}
+    solid_clockwise, solid_anti, hole_clockwise, hole_anti = stem.by_category(told, "both")[0]
+    assert [solid_clockwise, solid_anti, hole_clockwise, hole_anti] == pytest.approx([0.27, 0.63, 0.03, 0.07])
+
+
+def test_a_category_that_no_particle_has_is_left_out():
+    assert stem.by_category(np.array([[0.1, 0.3, 0.6]]), "spiral")[0] == pytest.approx([0.25, 0.75])
+
+
+def test_what_ships_is_what_was_trained(tmp_path, monkeypatch):
+    monkeypatch.setenv("PARTICLELAB_HOME", str(tmp_path))
+    outcome = stem.carry_out("both", LITTLE)
+    path = tmp_path / "data" / "models" / "stem" / "both.keras"
+    path.parent.mkdir(parents=True)
+    stem.ship("both", outcome, LITTLE, path)
+    data = stem.draw("both", 50, 0, "test")
+    classifier = stem.load_classifier("both")
+    expected = stem.by_category(stem.predict(outcome.model, data.x), "both")
+    assert classifier.probabilities(data.x) == pytest.approx(expected, abs=1e-6)
+    assert classifier.confusion.sum(axis=1) == pytest.approx(np.full(4, stem.studies.JUDGED / 4), abs=2)
+    found = stem.find_outcome("both", stem.DualStudy(validation_particles=100))
+    assert found.history.to_numpy() == pytest.approx(outcome.history.to_numpy(), abs=1e-4)
+    shown = stem.inspect(stem.Inspection(model="both", particles=3, particle=2))
+    assert len(shown.table) == 3 and shown.probabilities.sum() == pytest.approx(1)
+
+
+def test_perfect_predictions_need_no_correction():
+    y = np.arange(1000) % 2
+    told = np.eye(2)[y]
+    found = stem.simulate_populations(told, y, np.diag([5000, 5000]), 11, 200, generator(0, "populations"))
+    assert np.allclose(found.counted, found.corrected) and found.true.is_monotonic_increasing
+    assert (found.low <= found.counted).all() and (found.counted <= found.high).all()
+
+
+def test_gains_are_differences_with_the_errors_of_both():
+    scores = pd.DataFrame({"accuracy": [0.9, 0.8], "standard_error": [0.03, 0.04]}, index=["a", "b"])
+    gains = stem.compare(scores, {"a": "b", "a: spiral": "c"})
+    assert list(gains.experiment) == ["a"]
+    assert (gains.gain[0], gains.standard_error[0]) == pytest.approx((0.1, 0.05))
