@@ -1,22 +1,10 @@
 """Posterior probabilities from the simulator: where the answer is known, and whether they are calibrated."""
 
-import numba
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from particlelab import stem
 from particlelab.randomness import generator
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Matrices so small are no work to share: on a busy machine threads wait for each other most of the time."""
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
-    with threadpool_limits(1):
-        yield
-    numba.set_num_threads(threads)
 
 
 def judge(feature, n, views, parameters=None):

@@ -97,3 +97,47 @@ def test_several_tasks_share_all_but_their_outputs():
 def test_layers_that_cannot_be_are_refused(option, value):
     with pytest.raises(ParameterError, match=option):
         stem.build_network(2, 32, **{option: value})
+
+
+@pytest.mark.parametrize("views", [1, 2, 3])
+def test_symmetries_are_those_of_particles_turned_and_mirrored(views):
+    """A slice that is turned by the angle between two views, or mirrored, has the same views in another order."""
+    rng = generator(0, "symmetries")
+    corners = stem.draw_slices(np.array([False]), np.array([0]), stem.HOLES, rng)[0].vertices
+    rays, angles = np.linspace(-2, 2, 41), np.arange(views) * np.pi / views
+
+    def look(corners):
+        across = [corners[:, 0] * np.cos(a) - corners[:, 1] * np.sin(a) for a in angles]
+        along = [corners[:, 0] * np.sin(a) + corners[:, 1] * np.cos(a) for a in angles]
+        return np.array([stem.chords(np.stack(pair, axis=1), rays) for pair in zip(across, along, strict=True)])
+
+    def turn(corners, steps, mirrored):
+        x, y = corners.T * np.array([[-1 if mirrored else 1], [1]])
+        a = steps * np.pi / views
+        return np.stack([x * np.cos(a) - y * np.sin(a), x * np.sin(a) + y * np.cos(a)], axis=1)
+
+    seen = look(corners)
+    found = {}
+    for order, flipped, mirrored in stem.symmetries(views):
+        turned = np.array([seen[k, :: -1 if flip else 1] for k, flip in zip(order, flipped, strict=True)])
+        fits = [s for s in range(2 * views) if np.allclose(look(turn(corners, s, mirrored)), turned, atol=1e-9)]
+        assert len(fits) == 1
+        found[fits[0], mirrored] = True
+    assert len(found) == 4 * views
+
+
+def test_a_symmetrised_network_says_the_same_of_a_turned_particle_and_the_opposite_of_a_mirrored_one():
+    model = stem.symmetrise(stem.build_network(2, 16, seed=3), (1, 0))
+    x = generator(0, "views").random((20, 2, 16), np.float32)
+    told = stem.predict(model, x)
+    assert told.sum(axis=1) == pytest.approx(np.ones(20), abs=1e-5) and told.std() > 0
+    turned = np.stack([x[:, 1], x[:, 0, ::-1]], axis=1)
+    mirrored = np.stack([x[:, 0, ::-1], x[:, 1]], axis=1)
+    assert stem.predict(model, turned) == pytest.approx(told, abs=1e-5)
+    assert stem.predict(model, mirrored) == pytest.approx(told[:, ::-1], abs=1e-5)
+
+
+def test_by_one_view_no_symmetrised_network_can_tell_chirality():
+    model = stem.symmetrise(stem.build_network(1, 16, seed=3), (1, 0))
+    told = stem.predict(model, generator(0, "views").random((20, 1, 16), np.float32))
+    assert told == pytest.approx(np.full((20, 2), 0.5), abs=1e-5)

@@ -34,7 +34,7 @@ from particlelab.stem.measurement import (
     measure_file,
     record,
 )
-from particlelab.stem.networks import LARGE, Network, build_network, predict
+from particlelab.stem.networks import LARGE, Network, build_network, predict, symmetries, symmetrise
 from particlelab.stem.one_particle import OneParticle, Survey, look_around
 from particlelab.stem.picking import Picking, find_particles, take_projections
 from particlelab.stem.projection import Layer, Projection, chords, project, thickness, view_angles
@@ -126,6 +126,8 @@ __all__ = [
     "simulate_populations",
     "slug",
     "summarise",
+    "symmetries",
+    "symmetrise",
     "take_projections",
     "temper",
     "thickness",

@@ -7,11 +7,14 @@ average of normal densities over all else (radius, place, hole, spiral), taken b
 and place, and by annealed importance sampling with resampling (sequential Monte Carlo) for what is in the particle.
 """
 
+import contextlib
 import math
 from typing import NamedTuple
 
+import numba
 import numpy as np
 from scipy import linalg, ndimage, optimize, special
+from threadpoolctl import threadpool_limits
 
 from particlelab.stem.dataset import CATEGORIES, CONTENTS, document_parameters, make_dataset
 from particlelab.stem.projection import Layer, thickness, view_angles
@@ -91,13 +94,14 @@ def posterior(x, feature, parameters=None, rng=None, samples=500, progress=None)
         raise ValueError(f"sig_as must be 0, got {p.sig_as:g}: the angles of the views are taken as known")
     contents = sorted({content for category in CONTENTS[feature] for content in category})
     evidence = np.empty((len(x), len(CATEGORIES[feature])))
-    for i, one in enumerate(np.asarray(x, float)):
-        if progress:
-            progress(i / len(x), f"particle {i + 1} of {len(x)}")
-        seen = _Seen(one, p, contents, rng)
-        found = {content: seen.log_evidence(*content, samples, rng) for content in contents}
-        for category, members in enumerate(CONTENTS[feature]):
-            evidence[i, category] = special.logsumexp([found[m] for m in members]) - math.log(len(members))
+    with _one_thread():
+        for i, one in enumerate(np.asarray(x, float)):
+            if progress:
+                progress(i / len(x), f"particle {i + 1} of {len(x)}")
+            seen = _Seen(one, p, contents, rng)
+            found = {content: seen.log_evidence(*content, samples, rng) for content in contents}
+            for category, members in enumerate(CONTENTS[feature]):
+                evidence[i, category] = special.logsumexp([found[m] for m in members]) - math.log(len(members))
     if progress:
         progress(1.0, "")
     return special.softmax(evidence, axis=1)
@@ -124,6 +128,18 @@ def regret(posteriors, told):
     named = np.argmax(told, axis=1)
     lost = posteriors.max(axis=1) - posteriors[np.arange(len(named)), named]
     return BayesAccuracy(lost.mean(), lost.std(ddof=1) / math.sqrt(lost.size))
+
+
+@contextlib.contextmanager
+def _one_thread():
+    """Let matrices and particles so small and few be worked on by one thread: several wait for each other."""
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        numba.set_num_threads(before)
 
 
 class _Seen:

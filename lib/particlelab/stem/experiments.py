@@ -15,8 +15,9 @@ SMALL_HOLES = {"h_r": 0.05, "sig_hr": 0.005}
 LIKE_SPIRALS = {"data_points": 64, "sig_c": (0.0, 0.0)}  # how spirals are seen
 UNPOOLED = {"pooling": False}
 ENLARGED = UNPOOLED | {"filters": LARGE.filters, "dense": LARGE.dense}
-AT_BEST = {  # more than the document had: new particles in each epoch, and a learning rate that falls
+AT_BEST = {  # more than the document had: new particles in each epoch, a learning rate that falls, symmetry
     "fresh": True,
+    "symmetric": True,
     "optimiser": "adam",
     "learning_rate": 0.002,
     "decay": True,
@@ -53,6 +54,7 @@ EXPERIMENTS = {
     "chirality, 32 points": Experiment("spiral", 2, {"data_points": 32}, UNPOOLED, 0.5, "sec. 4.3"),
     "chirality, centre varies": Experiment("spiral", 2, {"sig_c": (0.3, 0.3)}, UNPOOLED, 0.5, "sec. 4.3"),
     "chirality, pooling": Experiment("spiral", 2, {}, {}, 0.5, "sec. 4.3"),
+    "chirality, symmetric": Experiment("spiral", 2, {}, UNPOOLED | {"symmetric": True}),
     "chirality, one view": Experiment("spiral", 1, {}, UNPOOLED),
     "chirality, large network": Experiment("spiral", 2, {}, ENLARGED, source="appendix B"),
     "chirality, a third category": Experiment(

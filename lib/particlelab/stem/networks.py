@@ -120,3 +120,54 @@ def predict(model, x, chunk=4096):
 
     parts = [model.predict_on_batch(x[start : start + chunk]) for start in range(0, len(x), chunk)]
     return tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
+
+
+def symmetries(views):
+    """List in which ways particles can be turned and mirrored so that views evenly over half a turn stay such views.
+
+    Parameters
+    ----------
+    views : int
+
+    Returns
+    -------
+    list of (order, flipped, mirrored)
+        View ``i`` becomes view ``order[i]``, seen from behind where ``flipped[i]``. All are as likely before.
+    """
+    found = []
+    for mirrored in (False, True):
+        order, flipped = np.arange(views), np.zeros(views, bool)
+        if mirrored:  # p'(angle, x) = p(-angle, -x) = p(180 - angle, x)
+            order, flipped = -order % views, order == 0
+        for _ in range(2 * views):
+            found.append((tuple(order.tolist()), tuple(flipped.tolist()), mirrored))
+            order, flipped = np.roll(order, -1), np.append(flipped[1:], not flipped[0])
+    return found
+
+
+def symmetrise(model, mirrored):
+    """Make of a network one that says the same of a particle however it is turned, or of its mirror image.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From (n, views, points) to (n, categories) probabilities; views evenly over half a turn.
+    mirrored : sequence of int
+        Which category each one becomes in a mirror.
+
+    Returns
+    -------
+    keras.Model
+        The geometric mean of the probabilities over all `symmetries`.
+    """
+    import keras
+    from keras import ops
+
+    inputs = keras.Input(model.input_shape[1:])
+    views = [inputs[:, view : view + 1] for view in range(inputs.shape[1])]
+    total = 0.0
+    for order, flipped, in_mirror in symmetries(len(views)):
+        turned = [ops.flip(views[k], axis=2) if flip else views[k] for k, flip in zip(order, flipped, strict=True)]
+        told = ops.log(model(ops.concatenate(turned, axis=1)) + 1e-7)
+        total = total + (ops.take(told, list(mirrored), axis=1) if in_mirror else told)
+    return keras.Model(inputs, ops.softmax(total / (4 * len(views))))

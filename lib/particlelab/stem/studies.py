@@ -46,7 +46,13 @@ class ChiralityStudy(Study):
     experiments: tuple[str, ...] = parameter(
         (
             *("chirality", "chirality, 32 points", "chirality, centre varies", "chirality, pooling"),
-            *("chirality, one view", "chirality, large network", "chirality, a third category", "chirality, at best"),
+            *(
+                "chirality, one view",
+                "chirality, large network",
+                "chirality, a third category",
+                "chirality, symmetric",
+                "chirality, at best",
+            ),
         ),
         "What is carried out: names of experiments in particlelab.stem.experiments",
     )

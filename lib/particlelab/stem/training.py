@@ -6,7 +6,7 @@ import numpy as np
 
 from particlelab.learning.epochs import train_epochs
 from particlelab.parameters import parameter
-from particlelab.stem.networks import Network, build_network
+from particlelab.stem.networks import Network, build_network, symmetrise
 
 TASKS = {  # of each feature: what an output of a network tells, and the categories in it, by category of the particle
     "hole": {"hole": (0, 1)},
@@ -14,6 +14,12 @@ TASKS = {  # of each feature: what an output of a network tells, and the categor
     "any spiral": {"spiral": (0, 1, 2)},
     "clockwise": {"spiral": (0, 1)},
     "both": {"hole": (0, 0, 1, 1), "spiral": (0, 1, 0, 1)},
+}
+
+MIRRORED = {  # of features that one task tells: which category each becomes in a mirror
+    "hole": (0, 1),
+    "spiral": (1, 0),
+    "any spiral": (1, 0, 2),
 }
 
 
@@ -30,6 +36,7 @@ class Training(Network):
     hole_weight: float = parameter(1.0, "Weight of holes in the loss, where both are learned", low=0, high=1000)
     spiral_weight: float = parameter(1.0, "Weight of spirals in the loss, where both are learned", low=0, high=1000)
     fading: bool = parameter(False, "Let the weight of spirals fall as they are learned, where both are")
+    symmetric: bool = parameter(False, "Average the trained network over all ways to turn and mirror a particle")
     seed: int = parameter(0, "Seed of the first weights, the dropout and the order of the particles", low=0)
 
 
@@ -59,7 +66,8 @@ def train(feature, dataset, validation, parameters=None, start=None, folder=None
     Returns
     -------
     model : keras.Model
-        As `build_network`, with an output for each task.
+        As `build_network`, with an output for each task; or what `symmetrise` makes of it, whose history is that of
+        the network before.
     history : DataFrame
         One row an epoch: ``epoch``, ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``; with two tasks
         ``hole_accuracy`` and so on.
@@ -67,9 +75,11 @@ def train(feature, dataset, validation, parameters=None, start=None, folder=None
     Raises
     ------
     ValueError
-        If the folder holds another training's checkpoint, or the loss is no longer finite.
+        If the folder holds another training's checkpoint, the loss is no longer finite, or the feature has no symmetry.
     """
     p, tasks = parameters or Training(), TASKS[feature]
+    if p.symmetric and (feature not in MIRRORED or p.more_categories):
+        raise ValueError(f"symmetric = True needs one of {', '.join(MIRRORED)} and no more categories, got {feature!r}")
     draw = dataset if callable(dataset) else lambda epoch: dataset
     first = draw(0)
     n, views, points = first.x.shape
@@ -101,7 +111,7 @@ def train(feature, dataset, validation, parameters=None, start=None, folder=None
         name=f"{feature}, {p!r}, {first.x.shape}, {first.x[0, 0, :3].tolist()}",
         progress=progress,
     )
-    return model, history
+    return symmetrise(model, MIRRORED[feature]) if p.symmetric else model, history
 
 
 def fading_loss(y, probabilities):
