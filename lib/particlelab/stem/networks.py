@@ -23,7 +23,6 @@ class Network(Parameters):
     filters: Sizes = parameter((8, 16, 16), "Filters of the convolutions")
     kernel: int = parameter(4, "Points under a filter", low=1, high=64)
     dense: Sizes = parameter((100, 40), "Nodes of the dense layers")
-    momentum: float = parameter(0.99, "Memory of the batch normalisation, from step to step", low=0, below=1)
     dropout: float = parameter(0.2, "Share of a dense layer's nodes that is dropped in training", low=0, below=1)
 
 
@@ -74,7 +73,7 @@ def build_network(views, points, categories=2, pooling=True, merge="late", seed=
         """Convolve (n, views, points, channels) along the points, and over ``height`` views."""
         first = {"kernel_initializer": glorot(), "name": f"convolution_{number}"}
         x = kl.Conv2D(filters, (height, p.kernel), padding="same", activation="relu", **first)(x)
-        x = kl.BatchNormalization(momentum=p.momentum, name=f"normalisation_{number}")(x)
+        x = kl.BatchNormalization(name=f"normalisation_{number}")(x)
         return kl.MaxPooling2D((1, 2))(x) if p.pooling else x
 
     def concatenate(x):
