@@ -16,7 +16,8 @@ def test_a_value_and_its_interval_become_one_text():
 
 
 def test_numbers_without_an_interval_have_three_digits():
-    assert list(in_words(pd.DataFrame({"x": [0.012345, 123.456, 98765.4]})).x) == ["0.0123", "123", "98765"]
+    found = in_words(pd.DataFrame({"x": [0.012345, 123.456, 98765.4, np.nan]})).x
+    assert list(found) == ["0.0123", "123", "98765", "–"]
 
 
 def test_a_column_that_only_ends_like_a_bound_stays():

@@ -16,7 +16,7 @@ class Oracle:
     def __init__(self, outputs, view=0):
         self.outputs, self.view = outputs, view
 
-    def predict_on_batch(self, x):
+    def __call__(self, x, training):
         y = x[:, self.view, 0].astype(int)
         told = {task: np.eye(max(within) + 1)[np.array(within)[y]] for task, within in self.outputs.items()}
         return told if len(told) > 1 else next(iter(told.values()))
@@ -71,7 +71,7 @@ def test_unpairing_exchanges_second_views_within_a_category():
 
 def test_views_that_are_alone_multiply_their_odds():
     class Biased:
-        def predict_on_batch(self, x):
+        def __call__(self, x, training):
             return np.tile([0.2, 0.8], (len(x), 1)) if x[0, 0, 0] == 0 else np.tile([0.4, 0.6], (len(x), 1))
 
     x = np.zeros((5, 3, 8))
@@ -110,7 +110,7 @@ def test_what_ships_is_what_was_trained(tmp_path, monkeypatch):
 def test_perfect_predictions_need_no_correction():
     y = np.arange(1000) % 2
     told = np.eye(2)[y]
-    found = stem.simulate_populations(told, y, np.diag([5000, 5000]), 11, 200, generator(0, "populations"))
+    found = stem.simulate_populations(told, y, 11, 200, generator(0, "populations"))
     assert np.allclose(found.counted, found.corrected) and found.true.is_monotonic_increasing
     assert (found.low <= found.counted).all() and (found.counted <= found.high).all()
 

@@ -40,10 +40,16 @@ def in_words(frame, units=None):
             ends = zip(frame[name], frame[f"{name}_low"], frame[f"{name}_high"], strict=True)
             shown[name] = [format_value(value, (low, high), unit) for value, low, high in ends]
         elif pd.api.types.is_float_dtype(frame[name]):
-            shown[name] = [f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}" for value in frame[name]]
+            shown[name] = [_digits(value) for value in frame[name]]
         else:
             shown[name] = list(frame[name])
     return pd.DataFrame(shown, index=frame.index)
+
+
+def _digits(value):
+    if pd.isna(value):
+        return "–"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 def show_progress(title):

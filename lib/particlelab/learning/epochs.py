@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from particlelab.learning.quiet import load_keras
 from particlelab.randomness import generator
 from particlelab.writing import write_bytes
 
@@ -53,8 +54,7 @@ def train_epochs(
     ValueError
         If the folder holds the state of something else, or the loss is no longer finite.
     """
-    from keras import tree
-
+    tree = load_keras().tree
     state = _State(model, folder, name)
     for epoch in range(len(state.history), epochs):
         if patience is not None and epoch - state.best_epoch >= patience and state.history:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from particlelab.home import home
+from particlelab.learning.quiet import load_keras
 from particlelab.writing import write_bytes
 
 ENDINGS = (".safetensors", ".keras")
@@ -183,9 +184,7 @@ def _pack_keras(model, card):
 def _read_keras(path):
     with zipfile.ZipFile(path) as archive:
         card = json.loads(archive.read(CARD))
-    import keras
-
-    return keras.models.load_model(path, compile=False), card
+    return load_keras().models.load_model(path, compile=False), card
 
 
 def _readable(name, card):

@@ -34,7 +34,7 @@ from particlelab.stem.measurement import (
     measure_file,
     record,
 )
-from particlelab.stem.networks import LARGE, Network, build_network, predict, symmetries, symmetrise
+from particlelab.stem.networks import LARGE, Network, build_network, load_network, predict, symmetries, symmetrise
 from particlelab.stem.one_particle import OneParticle, Survey, look_around
 from particlelab.stem.picking import Picking, find_particles, take_projections
 from particlelab.stem.projection import Layer, Projection, chords, project, thickness, view_angles
@@ -109,6 +109,7 @@ __all__ = [
     "inspect",
     "judge",
     "load_classifier",
+    "load_network",
     "look_around",
     "make_dataset",
     "measure",

@@ -123,11 +123,12 @@ def regret(posteriors, told):
     Returns
     -------
     BayesAccuracy
-        The mean, to be added to the network's accuracy, and its standard error.
+        The mean, to be added to the network's accuracy, and its standard error: at least what one more particle, of
+        which nothing is known (a regret of 1/2), would change.
     """
     named = np.argmax(told, axis=1)
     lost = posteriors.max(axis=1) - posteriors[np.arange(len(named)), named]
-    return BayesAccuracy(lost.mean(), lost.std(ddof=1) / math.sqrt(lost.size))
+    return BayesAccuracy(lost.mean(), max(lost.std(ddof=1) / math.sqrt(lost.size), 0.5 / lost.size))
 
 
 @contextlib.contextmanager

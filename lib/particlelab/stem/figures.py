@@ -166,21 +166,22 @@ def inspected(layers, rays, projections, angles, evidence, categories, probabili
     """
     views = len(angles)
     specs = [[{"rowspan": views}, {}, {"rowspan": views}], *[[None, {}, None]] * (views - 1)]
-    titles = ["Slice", "Projections: what speaks for the answer (+) and against it (-)", "Probability"]
+    titles = ["Slice", "Projections, what speaks for the answer and against it", "Probability"]
     figure = make_subplots(
-        views, 3, specs=specs, column_widths=[0.3, 0.42, 0.28], subplot_titles=titles, horizontal_spacing=0.09
+        views, 3, specs=specs, column_widths=[0.29, 0.43, 0.28], subplot_titles=titles, horizontal_spacing=0.13
     )
     for number, layer in enumerate(layers):
         draw_layer(figure, layer, _material(number, layer), 1, 1)
     figure.update_xaxes(title="x / average radius", range=[-1.7, 1.7], row=1, col=1)
     figure.update_yaxes(title="y / average radius", scaleanchor="x", range=[-1.7, 1.7], row=1, col=1)
     most = max(np.abs(evidence).max(), 0.1)
-    bar = {"title": "Change of<br>log odds", "x": 0.69, "len": 0.9, "thickness": 12}
+    right = figure.get_subplot(1, 2).xaxis.domain[1]
+    bar = {"title": {"text": "log odds", "side": "right"}, "x": right + 0.005, "len": 0.9, "thickness": 10}
     for row, angle in enumerate(angles, 1):
         line = {"mode": "lines", "line": {"color": VIEWS[(row - 1) % len(VIEWS)], "width": 2}}
         figure.add_trace(go.Scatter(x=rays, y=projections[row - 1], showlegend=False, **line), row, 2)
         strip = {"colorscale": "RdBu", "zmin": -most, "zmax": most, "showscale": row == 1, "colorbar": bar}
-        figure.add_trace(go.Heatmap(x=rays, y=[-0.15], z=evidence[row - 1 : row], dy=0.2, y0=-0.15, **strip), row, 2)
+        figure.add_trace(go.Heatmap(x=rays, y=[-0.25, -0.08], z=evidence[row - 1 : row], **strip), row, 2)
         figure.update_yaxes(title=f"{angle:.0f}°", range=[-0.27, 1.05], row=row, col=2)
         figure.update_xaxes(title="Position on the detector" if row == views else "", row=row, col=2)
     colours = [MORE if category == truth else "#b9c4cf" for category in categories]
@@ -284,7 +285,7 @@ def training_history(history, document=None):
     figure.update_xaxes(title="Epoch")
     figure.update_yaxes(title="Accuracy / %", row=1, col=1)
     figure.update_yaxes(title="Cross entropy / nat", row=1, col=2)
-    return figure.update_layout(height=380)
+    return figure.update_layout(height=430, legend=BELOW | {"y": -0.25})
 
 
 def dual_history(history):

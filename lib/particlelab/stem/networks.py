@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from particlelab.learning.quiet import load_keras
 from particlelab.parameters import Parameters, parameter
 from particlelab.randomness import generator
 
@@ -59,9 +60,8 @@ def build_network(views, points, categories=2, pooling=True, merge="late", seed=
     ParameterError
         If a layer cannot be so.
     """
-    import keras
-    from keras import layers as kl
-
+    keras = load_keras()
+    kl = keras.layers
     p = Network(pooling=pooling, merge=merge, **layers)
     outputs = categories if isinstance(categories, dict) else {"category": categories}
     seeds = iter(generator(seed, "network").integers(2**31, size=2 * (len(p.filters) + len(p.dense)) + len(outputs)))
@@ -115,10 +115,9 @@ def predict(model, x, chunk=4096):
     (n, categories) ndarray
         With several tasks a dictionary of them.
     """
-    from keras import tree
-
-    parts = [model.predict_on_batch(x[start : start + chunk]) for start in range(0, len(x), chunk)]
-    return tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
+    keras = load_keras()
+    parts = [model(x[start : start + chunk], training=False) for start in range(0, len(x), chunk)]
+    return keras.tree.map_structure(lambda *some: np.concatenate([keras.ops.convert_to_numpy(s) for s in some]), *parts)
 
 
 def symmetries(views):
@@ -159,9 +158,8 @@ def symmetrise(model, mirrored):
     keras.Model
         The geometric mean of the probabilities over all `symmetries`.
     """
-    import keras
-    from keras import ops
-
+    keras = load_keras()
+    ops = keras.ops
     inputs = keras.Input(model.input_shape[1:])
     views = [inputs[:, view : view + 1] for view in range(inputs.shape[1])]
     total = 0.0
@@ -170,3 +168,8 @@ def symmetrise(model, mirrored):
         told = ops.log(model(ops.concatenate(turned, axis=1)) + 1e-7)
         total = total + (ops.take(told, list(mirrored), axis=1) if in_mirror else told)
     return keras.Model(inputs, ops.softmax(total / (4 * len(views))))
+
+
+def load_network(path):
+    """Load a network from a ``.keras`` file, to ask it or to train it further: a keras.Model."""
+    return load_keras().models.load_model(path, compile=False)

@@ -18,7 +18,7 @@ JUDGED = 20_000  # particles that a network which ships is judged by
 
 class _Asked(Parameters):
     train: bool = parameter(False, "Train the networks of the experiments; otherwise those that ship are judged")
-    bayes_particles: int = parameter(4, "Particles of each task whose posterior is computed", low=2, high=100_000)
+    bayes_particles: int = parameter(16, "Particles of each task whose posterior is computed", low=2, high=100_000)
 
 
 class Study(Sizes, _Asked):
@@ -190,17 +190,17 @@ def compare(scores, alone):
     return pd.DataFrame(rows, columns=["experiment", "alone", "gain", "standard_error"])
 
 
-def simulate_populations(probabilities, y, confusion, populations, particles, rng):
+def simulate_populations(probabilities, y, populations, particles, rng):
     """Estimate the share of the second of two categories in populations of known shares.
+
+    For each population one half of the particles, drawn anew, gives the confusion matrix, and the population is drawn
+    from the other half, with replacement.
 
     Parameters
     ----------
     probabilities : (n, 2) array
-        Of particles that are drawn from, with replacement.
     y : (n,) array
-        Their categories.
-    confusion : (2, 2) array
-        Counts from other particles.
+        Categories.
     populations, particles : int
         How many, and how many particles in each.
     rng : numpy.random.Generator
@@ -213,8 +213,10 @@ def simulate_populations(probabilities, y, confusion, populations, particles, rn
     """
     rows = []
     for share in np.linspace(0, 1, populations):
+        known, others = np.array_split(rng.permutation(len(y)), 2)
+        confusion = count_confusion(probabilities[known], y[known])
         category = rng.random(particles) < share
-        picked = np.where(category, *(rng.choice(np.flatnonzero(y == k), particles) for k in (1, 0)))
+        picked = np.where(category, *(rng.choice(others[y[others] == k], particles) for k in (1, 0)))
         told = probabilities[picked]
         shares, intervals = estimate_shares(told, confusion)
         rows.append((share, told.argmax(axis=1).mean(), shares[1], *intervals[1]))

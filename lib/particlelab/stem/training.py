@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 
 from particlelab.learning.epochs import train_epochs
+from particlelab.learning.quiet import load_keras
 from particlelab.parameters import parameter
 from particlelab.stem.networks import Network, build_network, symmetrise
 
@@ -128,18 +129,15 @@ def fading_loss(y, probabilities):
     (n,) tensor
         Cross entropy times (1 - p) / (1 - 1 / categories), p being the mean probability of the true category.
     """
-    import keras
-    from keras import ops
-
-    entropy = keras.losses.sparse_categorical_crossentropy(y, probabilities)
+    keras = load_keras()
+    ops, entropy = keras.ops, keras.losses.sparse_categorical_crossentropy(y, probabilities)
     wrong = 1 - ops.mean(ops.exp(-entropy))
     return ops.stop_gradient(wrong / (1 - 1 / probabilities.shape[-1])) * entropy
 
 
 def make_optimiser(parameters, steps):
     """Return the optimiser of a training of so many steps."""
-    import keras
-
+    keras = load_keras()
     p, kinds = parameters, {"adadelta": keras.optimizers.Adadelta, "adam": keras.optimizers.Adam}
     rate = keras.optimizers.schedules.CosineDecay(p.learning_rate, steps) if p.decay else p.learning_rate
     return kinds[p.optimiser](rate)

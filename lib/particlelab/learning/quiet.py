@@ -1,0 +1,27 @@
+"""Keras, without what TensorFlow says on stderr of GPUs that are not there: it would stand in every report."""
+
+import contextlib
+import functools
+import importlib
+import os
+
+
+@functools.cache
+def load_keras():
+    """Import Keras and return it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _silent_stderr():
+        return importlib.import_module("keras")
+
+
+@contextlib.contextmanager
+def _silent_stderr():
+    """Send to nowhere what this process writes to stderr, also from C++."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
