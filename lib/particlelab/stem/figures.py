@@ -166,7 +166,7 @@ def inspected(layers, rays, projections, angles, evidence, categories, probabili
     """
     views = len(angles)
     specs = [[{"rowspan": views}, {}, {"rowspan": views}], *[[None, {}, None]] * (views - 1)]
-    titles = ["Slice", "Projections, what speaks for the answer and against it", "Probability"]
+    titles = ["Slice", "Projections; blue speaks for the answer", "Probability"]
     figure = make_subplots(
         views, 3, specs=specs, column_widths=[0.29, 0.43, 0.28], subplot_titles=titles, horizontal_spacing=0.13
     )
@@ -185,7 +185,7 @@ def inspected(layers, rays, projections, angles, evidence, categories, probabili
         figure.update_yaxes(title=f"{angle:.0f}°", range=[-0.27, 1.05], row=row, col=2)
         figure.update_xaxes(title="Position on the detector" if row == views else "", row=row, col=2)
     colours = [MORE if category == truth else "#b9c4cf" for category in categories]
-    texts = [f"{category}{' (true)' if category == truth else ''}" for category in categories]
+    texts = [f"{category}{'<br>(true)' if category == truth else ''}" for category in categories]
     figure.add_trace(go.Bar(x=texts, y=probabilities, marker={"color": colours}, showlegend=False), 1, 3)
     figure.update_yaxes(range=[0, 1], row=1, col=3)
     return figure.update_layout(height=max(430, 170 * views))

@@ -33,7 +33,7 @@ class HoleStudy(Study):
     experiments: tuple[str, ...] = parameter(
         (
             *("one view", "two views", "early concatenation", "one view, small holes", "two views, small holes"),
-            *("one view, at best", "two views, at best", "two views, small holes, at best"),
+            *("one view, at best", "two views, at best"),
         ),
         "What is carried out: names of experiments in particlelab.stem.experiments",
     )
@@ -46,13 +46,7 @@ class ChiralityStudy(Study):
     experiments: tuple[str, ...] = parameter(
         (
             *("chirality", "chirality, 32 points", "chirality, centre varies", "chirality, pooling"),
-            *(
-                "chirality, one view",
-                "chirality, large network",
-                "chirality, a third category",
-                "chirality, symmetric",
-                "chirality, at best",
-            ),
+            "chirality, symmetric",
         ),
         "What is carried out: names of experiments in particlelab.stem.experiments",
     )
@@ -64,9 +58,7 @@ class DualStudy(Study):
     experiments: tuple[str, ...] = parameter(
         (
             *("chirality", "holes, seen like spirals", "holes, after spirals", "both, holes only"),
-            *("both, spirals only", "both", "both, holes weigh more", "both, spirals weigh more"),
-            *("both, spirals fade", "both, large network", "both, after spirals", "both, denser holes"),
-            *("both, missing spirals", "small clockwise spirals", "small clockwise spirals, after spirals"),
+            *("both, spirals only", "both", "both, after spirals"),
         ),
         "What is carried out: names of experiments in particlelab.stem.experiments",
     )
