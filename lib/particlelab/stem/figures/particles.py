@@ -1,17 +1,13 @@
-"""Figures of slices through particles, of their projections and of what networks learn of them.
-
-Each function returns a plotly figure. Lengths are in units of a particle's average radius.
-"""
+"""Slices through particles, their projections, and what a network makes of them."""
 
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-# Okabe and Ito's palette
-VIEWS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D31", "#000000")
+from particlelab.stem.figures.look import BELOW, VIEWS
+
 MATERIAL, LESS, MORE = "#b9c4cf", "#ffffff", "#E69F00"
 SHOWN = 3  # particles of a user's, at most
-BELOW = {"orientation": "h", "x": 0.5, "xanchor": "center", "y": -0.2, "yanchor": "top"}
 
 
 def particle(layers, angles, sinogram_angles, sinogram, rays, projections):
@@ -43,7 +39,7 @@ def particle(layers, angles, sinogram_angles, sinogram, rays, projections):
         horizontal_spacing=0.1,
     )
     for number, layer in enumerate(layers):
-        draw_layer(figure, layer, _material(number, layer), 1, 1)
+        _draw_layer(figure, layer, _material(number, layer), 1, 1)
     reach = 1.35 * max(np.abs(layer.vertices).max(initial=1) for layer in layers)
     for number, angle in enumerate(angles):
         colour = VIEWS[number % len(VIEWS)]
@@ -74,20 +70,6 @@ def particle(layers, angles, sinogram_angles, sinogram, rays, projections):
     return figure.update_layout(height=470, legend=BELOW)
 
 
-def _material(number, layer):
-    """Return the colour of a slice's first, second, ... layer."""
-    return MATERIAL if number == 0 else LESS if layer.density < 0 else MORE
-
-
-def draw_layer(figure, layer, colour, row, col, only=None):
-    """Draw the polygons of a layer, or only that of one slice, into a plot of a figure."""
-    for number, (start, end) in enumerate(zip(layer.first[:-1], layer.first[1:], strict=True)):
-        if end > start and only in (None, number):
-            x, y = np.append(layer.vertices[start:end], layer.vertices[start : start + 1], axis=0).T
-            look = {"fill": "toself", "fillcolor": colour, "line": {"color": "#52606d", "width": 1}}
-            figure.add_trace(go.Scatter(x=x, y=y, mode="lines", showlegend=False, hoverinfo="skip", **look), row, col)
-
-
 def gallery(layers, rays, projections, angles, titles):
     """Draw slices with their projections below (figures 2 and 6).
 
@@ -112,7 +94,7 @@ def gallery(layers, rays, projections, angles, titles):
     )
     for slice_ in range(n):
         for number, layer in enumerate(layers):
-            draw_layer(figure, layer, _material(number, layer), 1, slice_ + 1, only=slice_)
+            _draw_layer(figure, layer, _material(number, layer), 1, slice_ + 1, only=slice_)
         for view, angle in enumerate(angles):
             line = {"color": VIEWS[view % len(VIEWS)], "width": 2}
             name = {"name": f"{angle:.0f}°", "legendgroup": view, "showlegend": slice_ == 0}
@@ -171,7 +153,7 @@ def inspected(layers, rays, projections, angles, evidence, categories, probabili
         views, 3, specs=specs, column_widths=[0.29, 0.43, 0.28], subplot_titles=titles, horizontal_spacing=0.13
     )
     for number, layer in enumerate(layers):
-        draw_layer(figure, layer, _material(number, layer), 1, 1)
+        _draw_layer(figure, layer, _material(number, layer), 1, 1)
     figure.update_xaxes(title="x / average radius", range=[-1.7, 1.7], row=1, col=1)
     figure.update_yaxes(title="y / average radius", scaleanchor="x", range=[-1.7, 1.7], row=1, col=1)
     most = max(np.abs(evidence).max(), 0.1)
@@ -224,189 +206,15 @@ def classified(rays, x, table):
     return figure.update_layout(height=470, barmode="stack", legend=BELOW)
 
 
-def accuracies(table, values, chance=0.5):
-    """Draw accuracies of experiments, each with its interval, and the document's beside them.
-
-    Parameters
-    ----------
-    table : DataFrame
-        ``experiment``, ``accuracy``, ``standard_error``, ``document`` (NaN where there is none), and what ``values``
-        names: other accuracies.
-    values : dict of str to str
-        Columns to draw besides, and what they are called.
-    chance : float
-        Accuracy of guessing.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        With 95 % intervals.
-    """
-    figure = go.Figure()
-    drawn = {"accuracy": "here", "document": "document", **values}
-    symbols = ("circle", "diamond-open", "triangle-up-open", "square-open", "x-thin-open")
-    for number, (column, name) in enumerate(drawn.items()):
-        look = {"size": 10, "symbol": symbols[number], "color": VIEWS[number], "line": {"width": 2}}
-        bars = {"type": "data", "array": 196 * table.standard_error} if column == "accuracy" else None
-        figure.add_trace(
-            go.Scatter(x=100 * table[column], y=table.experiment, error_x=bars, mode="markers", marker=look, name=name)
-        )
-    figure.add_vline(x=100 * chance, line={"color": "#999999", "dash": "dash"}, annotation_text="guessing")
-    figure.update_xaxes(title="Accuracy / %")
-    figure.update_yaxes(autorange="reversed", automargin=True)
-    return figure.update_layout(height=170 + 34 * len(table), legend=BELOW | {"y": -90 / (34 * len(table) + 60)})
+def _material(number, layer):
+    """Return the colour of a slice's first, second, ... layer."""
+    return MATERIAL if number == 0 else LESS if layer.density < 0 else MORE
 
 
-def training_history(history, document=None):
-    """Draw accuracy and loss of the training and of the validation over the epochs (figures 3, 4 and 7).
-
-    Parameters
-    ----------
-    history : DataFrame
-        From `train`.
-    document : float, optional
-        Accuracy that the document reached.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-    """
-    figure = make_subplots(1, 2, subplot_titles=("Accuracy", "Loss"), horizontal_spacing=0.12)
-    for col, (measure, unit) in enumerate((("accuracy", 100), ("loss", 1)), 1):
-        for prefix, name, colour in (("", "Training", VIEWS[0]), ("val_", "Validation", VIEWS[1])):
-            y = unit * history[prefix + measure]
-            line = {"color": colour}
-            figure.add_trace(
-                go.Scatter(x=history.epoch, y=y, mode="lines", line=line, name=name, showlegend=col == 1), 1, col
-            )
-    if document is not None:
-        dash = {"color": "#999999", "dash": "dash"}
-        figure.add_hline(y=100 * document, line=dash, annotation_text="document", row=1, col=1)
-    figure.update_xaxes(title="Epoch")
-    figure.update_yaxes(title="Accuracy / %", row=1, col=1)
-    figure.update_yaxes(title="Cross entropy / nat", row=1, col=2)
-    return figure.update_layout(height=430, legend=BELOW | {"y": -0.25})
-
-
-def dual_history(history):
-    """Draw the accuracies of two tasks over the epochs.
-
-    Parameters
-    ----------
-    history : DataFrame
-        From `train`, of holes and spirals.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-    """
-    figure = go.Figure()
-    for task, colour in (("hole", VIEWS[0]), ("spiral", VIEWS[1])):
-        for prefix, name, dash in (("", "training", "dot"), ("val_", "validation", "solid")):
-            line = {"color": colour, "dash": dash}
-            y = 100 * history[f"{prefix}{task}_accuracy"]
-            figure.add_trace(go.Scatter(x=history.epoch, y=y, mode="lines", line=line, name=f"{task}s, {name}"))
-    figure.update_xaxes(title="Epoch")
-    figure.update_yaxes(title="Accuracy / %")
-    return figure.update_layout(height=380)
-
-
-def gains(table):
-    """Draw what networks gained over those that learned a task alone.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From `compare`.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        With 95 % intervals.
-    """
-    bars = {"type": "data", "array": 196 * table.standard_error}
-    marker = {"size": 10, "color": VIEWS[0]}
-    figure = go.Figure(go.Scatter(x=100 * table.gain, y=table.experiment, error_x=bars, mode="markers", marker=marker))
-    figure.add_vline(x=0, line={"color": "#999999", "dash": "dash"})
-    figure.update_xaxes(title="Gain of accuracy over learning alone / %")
-    figure.update_yaxes(autorange="reversed", automargin=True)
-    return figure.update_layout(height=170 + 34 * len(table))
-
-
-def histogram(values, x_title, y_title="Particles"):
-    """Draw how often values occur."""
-    figure = go.Figure(go.Histogram(x=values, nbinsx=60, marker={"color": VIEWS[0]}))
-    return figure.update_layout(height=340, xaxis_title=x_title, yaxis_title=y_title)
-
-
-DIAGONAL = {"mode": "lines", "line": {"color": "#999999", "dash": "dash"}, "hoverinfo": "skip"}
-
-
-def reliability(table_by_name):
-    """Draw how often networks are right against how sure they are; below the diagonal they are too sure.
-
-    Parameters
-    ----------
-    table_by_name : dict of str to DataFrame
-        From `calibration.reliability`.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        With 95 % intervals.
-    """
-    lowest = 100 * min(min(table.confidence.min(), table.low.min()) for table in table_by_name.values())
-    figure = go.Figure(go.Scatter(x=[lowest, 100], y=[lowest, 100], name="calibrated", **DIAGONAL))
-    for number, (name, table) in enumerate(table_by_name.items()):
-        colour = VIEWS[number % len(VIEWS)]
-        x, y, low, high = (100 * table[column] for column in ("confidence", "right", "low", "high"))
-        figure.add_trace(
-            go.Scatter(
-                x=x,
-                y=y,
-                error_y=_reach(y, low, high),
-                customdata=table["count"],
-                hovertemplate="%{x:.1f} % sure, %{y:.1f} % right, %{customdata} particles",
-                mode="lines+markers",
-                marker={"color": colour, "size": 8},
-                name=name,
-            )
-        )
-    figure.update_xaxes(title="Confidence / %")
-    figure.update_yaxes(title="Right / %")
-    return figure.update_layout(height=420)
-
-
-def shares(true, counted, corrected, intervals, category):
-    """Draw a category's share in populations as it is counted and as it is corrected, against the true one.
-
-    Parameters
-    ----------
-    true : (populations,) array
-    counted : (populations,) array
-        Shares of the predictions.
-    corrected : (populations,) array
-    intervals : (populations, 2) array
-        The latter two from `estimate_shares`.
-    category : str
-        Its name.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        With 95 % intervals.
-    """
-    x, y, (low, high) = 100 * np.asarray(true), 100 * np.asarray(corrected), 100 * np.transpose(intervals)
-    figure = go.Figure(go.Scatter(x=[0, 100], y=[0, 100], name="true", **DIAGONAL))
-    plain = {"color": VIEWS[1], "size": 9, "symbol": "circle-open", "line": {"width": 2}}
-    figure.add_trace(go.Scatter(x=x, y=100 * np.asarray(counted), mode="markers", marker=plain, name="counted"))
-    solid = {"color": VIEWS[0], "size": 8}
-    figure.add_trace(go.Scatter(x=x, y=y, error_y=_reach(y, low, high), mode="markers", marker=solid, name="corrected"))
-    figure.update_xaxes(title=f"True share of {category} / %")
-    figure.update_yaxes(title=f"Estimated share of {category} / %")
-    return figure.update_layout(height=420)
-
-
-def _reach(y, low, high):
-    """Return the bars from low to high about y."""
-    return {"type": "data", "array": high - y, "arrayminus": y - low, "symmetric": False, "thickness": 1.5}
+def _draw_layer(figure, layer, colour, row, col, only=None):
+    """Draw the polygons of a layer, or only that of one slice, into a plot of a figure."""
+    for number, (start, end) in enumerate(zip(layer.first[:-1], layer.first[1:], strict=True)):
+        if end > start and only in (None, number):
+            x, y = np.append(layer.vertices[start:end], layer.vertices[start : start + 1], axis=0).T
+            look = {"fill": "toself", "fillcolor": colour, "line": {"color": "#52606d", "width": 1}}
+            figure.add_trace(go.Scatter(x=x, y=y, mode="lines", showlegend=False, hoverinfo="skip", **look), row, col)

@@ -1,0 +1,121 @@
+"""How networks learned, and how often they are right."""
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from particlelab.stem.figures.look import BELOW, VIEWS
+
+
+def training_history(history, document=None):
+    """Draw accuracy and loss of the training and of the validation over the epochs (figures 3, 4 and 7).
+
+    Parameters
+    ----------
+    history : DataFrame
+        From `train`.
+    document : float, optional
+        Accuracy that the document reached.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    figure = make_subplots(1, 2, subplot_titles=("Accuracy", "Loss"), horizontal_spacing=0.12)
+    for col, (measure, unit) in enumerate((("accuracy", 100), ("loss", 1)), 1):
+        for prefix, name, colour in (("", "Training", VIEWS[0]), ("val_", "Validation", VIEWS[1])):
+            y = unit * history[prefix + measure]
+            line = {"color": colour}
+            figure.add_trace(
+                go.Scatter(x=history.epoch, y=y, mode="lines", line=line, name=name, showlegend=col == 1), 1, col
+            )
+    if document is not None:
+        dash = {"color": "#999999", "dash": "dash"}
+        figure.add_hline(y=100 * document, line=dash, annotation_text="document", row=1, col=1)
+    figure.update_xaxes(title="Epoch")
+    figure.update_yaxes(title="Accuracy / %", row=1, col=1)
+    figure.update_yaxes(title="Cross entropy / nat", row=1, col=2)
+    return figure.update_layout(height=430, legend=BELOW | {"y": -0.25})
+
+
+def dual_history(history):
+    """Draw the accuracies of two tasks over the epochs.
+
+    Parameters
+    ----------
+    history : DataFrame
+        From `train`, of holes and spirals.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    figure = go.Figure()
+    for task, colour in (("hole", VIEWS[0]), ("spiral", VIEWS[1])):
+        for prefix, name, dash in (("", "training", "dot"), ("val_", "validation", "solid")):
+            line = {"color": colour, "dash": dash}
+            y = 100 * history[f"{prefix}{task}_accuracy"]
+            figure.add_trace(go.Scatter(x=history.epoch, y=y, mode="lines", line=line, name=f"{task}s, {name}"))
+    figure.update_xaxes(title="Epoch")
+    figure.update_yaxes(title="Accuracy / %")
+    return figure.update_layout(height=380)
+
+
+def accuracies(table, values, chance=0.5):
+    """Draw accuracies of experiments, each with its interval, and the document's beside them.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``experiment``, ``accuracy``, ``standard_error``, ``document`` (NaN where there is none), and what ``values``
+        names: other accuracies.
+    values : dict of str to str
+        Columns to draw besides, and what they are called.
+    chance : float
+        Accuracy of guessing.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        With 95 % intervals.
+    """
+    figure = go.Figure()
+    drawn = {"accuracy": "here", "document": "document", **values}
+    symbols = ("circle", "diamond-open", "triangle-up-open", "square-open", "x-thin-open")
+    for number, (column, name) in enumerate(drawn.items()):
+        look = {"size": 10, "symbol": symbols[number], "color": VIEWS[number], "line": {"width": 2}}
+        bars = {"type": "data", "array": 196 * table.standard_error} if column == "accuracy" else None
+        figure.add_trace(
+            go.Scatter(x=100 * table[column], y=table.experiment, error_x=bars, mode="markers", marker=look, name=name)
+        )
+    figure.add_vline(x=100 * chance, line={"color": "#999999", "dash": "dash"}, annotation_text="guessing")
+    figure.update_xaxes(title="Accuracy / %")
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure.update_layout(height=170 + 34 * len(table), legend=BELOW | {"y": -90 / (34 * len(table) + 60)})
+
+
+def gains(table):
+    """Draw what networks gained over those that learned a task alone.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `compare`.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        With 95 % intervals.
+    """
+    bars = {"type": "data", "array": 196 * table.standard_error}
+    marker = {"size": 10, "color": VIEWS[0]}
+    figure = go.Figure(go.Scatter(x=100 * table.gain, y=table.experiment, error_x=bars, mode="markers", marker=marker))
+    figure.add_vline(x=0, line={"color": "#999999", "dash": "dash"})
+    figure.update_xaxes(title="Gain of accuracy over learning alone / %")
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure.update_layout(height=170 + 34 * len(table))
+
+
+def histogram(values, x_title, y_title="Particles"):
+    """Draw how often values occur."""
+    figure = go.Figure(go.Histogram(x=values, nbinsx=60, marker={"color": VIEWS[0]}))
+    return figure.update_layout(height=340, xaxis_title=x_title, yaxis_title=y_title)
