@@ -18,7 +18,7 @@ JUDGED = 20_000  # particles that a network which ships is judged by
 
 class _Asked(Parameters):
     train: bool = parameter(False, "Train the networks of the experiments; otherwise those that ship are judged")
-    bayes_particles: int = parameter(10, "Particles of each task whose posterior is computed", low=2, high=100_000)
+    bayes_particles: int = parameter(6, "Particles of each task whose posterior is computed", low=2, high=100_000)
 
 
 class Study(Sizes, _Asked):
