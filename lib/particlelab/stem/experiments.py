@@ -141,10 +141,27 @@ def carry_out(name, parameters, start=None, folder=None, progress=None):
 
 
 def draw(name, n, seed, stream):
-    """Draw the particles of an experiment: a `Dataset`."""
+    """Draw particles of an experiment.
+
+    Parameters
+    ----------
+    name : str
+        A key of `EXPERIMENTS`.
+    n, seed : int
+    stream : str
+        What they are for: those of one stream are not those of another.
+
+    Returns
+    -------
+    Dataset
+    """
     e = EXPERIMENTS[name]
-    particles = document_parameters(e.feature).replace(**e.particles)
-    return make_dataset(e.feature, n, e.views, particles, generator(seed, "stem", stream))
+    return make_dataset(e.feature, n, e.views, particles_of(name), generator(seed, "stem", stream))
+
+
+def particles_of(name):
+    """Return the `Particles` parameters of an experiment, a key of `EXPERIMENTS`."""
+    return document_parameters(EXPERIMENTS[name].feature).replace(**EXPERIMENTS[name].particles)
 
 
 def judge(feature, model, data, rng):

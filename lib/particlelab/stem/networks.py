@@ -13,7 +13,7 @@ from particlelab.learning.quiet import load_keras
 from particlelab.parameters import Parameters, parameter
 from particlelab.randomness import generator
 
-Sizes = tuple[Annotated[int, Field(ge=1, le=1024)], ...]
+Counts = tuple[Annotated[int, Field(ge=1, le=1024)], ...]
 
 
 class Network(Parameters):
@@ -21,9 +21,9 @@ class Network(Parameters):
 
     merge: Literal["late", "early", "sinogram"] = parameter("late", "Where views meet")
     pooling: bool = parameter(True, "Halve the projections after each convolution; spirals need all points")
-    filters: Sizes = parameter((8, 16, 16), "Filters of the convolutions")
+    filters: Counts = parameter((8, 16, 16), "Filters of the convolutions")
     kernel: int = parameter(4, "Points under a filter", low=1, high=64)
-    dense: Sizes = parameter((100, 40), "Nodes of the dense layers")
+    dense: Counts = parameter((100, 40), "Nodes of the dense layers")
     dropout: float = parameter(0.2, "Share of a dense layer's nodes that is dropped in training", low=0, below=1)
 
 

@@ -8,8 +8,8 @@ from particlelab.parameters import Parameters, parameter
 from particlelab.randomness import generator
 from particlelab.stem.calibration import count_confusion
 from particlelab.stem.classifier import by_category, load_classifier
-from particlelab.stem.dataset import CATEGORIES, document_parameters
-from particlelab.stem.experiments import EXPERIMENTS, Outcome, Sizes, carry_out, draw, judge
+from particlelab.stem.dataset import CATEGORIES
+from particlelab.stem.experiments import EXPERIMENTS, Outcome, Sizes, carry_out, draw, judge, particles_of
 from particlelab.stem.networks import predict
 from particlelab.stem.shares import estimate_shares
 
@@ -78,9 +78,13 @@ def ship(name, outcome, sizes, path):
         That the experiment was carried out with.
     path : path
         ``NAME.keras``.
+
+    Returns
+    -------
+    Path
     """
     e, p = EXPERIMENTS[name], sizes.replace(**EXPERIMENTS[name].network)
-    particles = document_parameters(e.feature).replace(**e.particles)
+    particles = particles_of(name)
     data = draw(name, JUDGED, p.seed, "shipping")
     card = {
         "purpose": f"Tells {', '.join(CATEGORIES[e.feature])} by {e.views} projection(s); learned from simulated ones",
@@ -93,7 +97,8 @@ def ship(name, outcome, sizes, path):
         "n_validation": JUDGED,
         "training": p.model_dump(),
         "history": outcome.history.round(5).to_dict("list"),
-        "command": f"stem.carry_out({name!r}, stem.Sizes(seed={p.seed}))",
+        "command": f"stem.carry_out({name!r}, stem.Sizes(seed={p.seed})"
+        + (f", start=stem.carry_out({e.start!r}, stem.Sizes(seed={p.seed})).model)" if e.start else ")"),
     }
     confusion = count_confusion(by_category(predict(outcome.model, data.x), e.feature), data.y)
     card["confusion"] = (confusion / confusion.sum(axis=1, keepdims=True)).round(5).tolist()

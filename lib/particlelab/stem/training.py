@@ -76,8 +76,11 @@ def train(feature, dataset, validation, parameters=None, start=None, folder=None
     Raises
     ------
     ValueError
-        If the folder holds another training's checkpoint, the loss is no longer finite, or the feature has no symmetry.
+        If the feature is unknown or has no symmetry, the folder holds another training's checkpoint, or the loss is no
+        longer finite.
     """
+    if feature not in TASKS:
+        raise ValueError(f"feature = {feature!r} is unknown; there are {', '.join(TASKS)}")
     p, tasks = parameters or Training(), TASKS[feature]
     if p.symmetric and (feature not in MIRRORED or p.more_categories):
         raise ValueError(f"symmetric = True needs one of {', '.join(MIRRORED)} and no more categories, got {feature!r}")

@@ -166,7 +166,7 @@ def inspected(layers, rays, projections, angles, evidence, categories, probabili
         figure.add_trace(go.Heatmap(x=rays, y=[-0.25, -0.08], z=evidence[row - 1 : row], **strip), row, 2)
         figure.update_yaxes(title=f"{angle:.0f}°", range=[-0.27, 1.05], row=row, col=2)
         figure.update_xaxes(title="Position on the detector" if row == views else "", row=row, col=2)
-    colours = [MORE if category == truth else "#b9c4cf" for category in categories]
+    colours = [MORE if category == truth else MATERIAL for category in categories]
     texts = [f"{category}{'<br>(true)' if category == truth else ''}" for category in categories]
     figure.add_trace(go.Bar(x=texts, y=probabilities, marker={"color": colours}, showlegend=False), 1, 3)
     figure.update_yaxes(range=[0, 1], row=1, col=3)
