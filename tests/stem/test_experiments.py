@@ -116,7 +116,27 @@ def test_perfect_predictions_need_no_correction():
 
 
 def test_gains_are_differences_with_the_errors_of_both():
-    scores = pd.DataFrame({"accuracy": [0.9, 0.8], "standard_error": [0.03, 0.04]}, index=["a", "b"])
-    gains = stem.compare(scores, {"a": "b", "a: spiral": "c"})
-    assert list(gains.experiment) == ["a"]
-    assert (gains.gain[0], gains.standard_error[0]) == pytest.approx((0.1, 0.05))
+    names = ["holes, seen like spirals", "holes, after spirals", "both: hole", "both: spiral", "both, holes only: hole"]
+    errors = [0.04, 0.03, 0.03, 0.03, 0.04]
+    scores = pd.DataFrame({"experiment": names, "accuracy": [0.8, 0.9, 0.7, 0.6, 0.9], "standard_error": errors})
+    gains = stem.compare(scores)
+    assert gains[["experiment", "alone"]].to_numpy().tolist() == [[names[1], names[0]], [names[2], names[4]]]
+    assert list(gains.gain) == pytest.approx([0.1, -0.2]) and list(gains.standard_error) == pytest.approx([0.05, 0.05])
+    assert list(gains.gain_high - gains.gain_low) == pytest.approx([0.196, 0.196], abs=1e-3)
+
+
+def test_the_best_possible_is_the_networks_accuracy_and_its_regret_but_never_more_than_all():
+    """A network that is always right of half of the particles, and wrong of those that the posterior is sure of."""
+    data = written("hole", 4)
+    known = stem.Posterior(data.x, np.eye(2)[[0, 1, 1, 0]])
+    scores = pd.DataFrame({"accuracy": [0.5], "standard_error": [0.01]})
+    found = stem.best_possible(Oracle(stem.TASKS["hole"]), scores, known)
+    assert found["regret"] == 0.5 and found["best possible"] == 1.0 == found["best possible_high"]
+
+
+def test_who_needs_both_views_gains_all_that_one_view_lacks():
+    data = written("spiral", 200)
+    data.x[:, 0] = 0  # what the second view holds alone, the network of one view takes for certain, too
+    single, double = Oracle(stem.TASKS["spiral"]), Oracle(stem.TASKS["spiral"], view=1)
+    gain = stem.gain_of_both_views(single, double, data)
+    assert gain["both together"] == 1 and gain["gain"] == pytest.approx(1 - gain["each view alone"])

@@ -1,24 +1,40 @@
 """Experiments with networks that are trained, or with those that ship."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
 from particlelab.learning.models import save_model
 from particlelab.parameters import Parameters, parameter
 from particlelab.randomness import generator
+from particlelab.stem.bayes import posterior, regret
 from particlelab.stem.calibration import count_confusion
 from particlelab.stem.classifier import by_category, load_classifier
 from particlelab.stem.dataset import CATEGORIES
-from particlelab.stem.experiments import EXPERIMENTS, Outcome, Sizes, carry_out, draw, judge, particles_of
+from particlelab.stem.experiments import (
+    EXPERIMENTS,
+    Outcome,
+    Sizes,
+    carry_out,
+    draw,
+    each_view_alone,
+    judge,
+    particles_of,
+)
 from particlelab.stem.networks import predict
 from particlelab.stem.shares import estimate_shares
 
 JUDGED = 20_000  # particles that a network which ships is judged by
+Z = 1.96  # standard errors on either side of a 95 % interval
+ALONE = {  # what learned the same without what came before
+    "holes, after spirals": "holes, seen like spirals",
+    "small clockwise spirals, after spirals": "small clockwise spirals",
+}
 
 
 class _Asked(Parameters):
     train: bool = parameter(False, "Train the networks of the experiments; otherwise those that ship are judged")
-    bayes_particles: int = parameter(6, "Particles of each task whose posterior is computed", low=2, high=100_000)
 
 
 class Study(Sizes, _Asked):
@@ -37,6 +53,7 @@ class HoleStudy(Study):
         ),
         "What is carried out: names of experiments in particlelab.stem.experiments",
     )
+    bayes_particles: int = parameter(6, "Particles of each task whose posterior is computed", low=2, high=100_000)
     populations: int = parameter(60, "Populations whose shares of categories are estimated", low=10, high=100_000)
 
 
@@ -47,6 +64,7 @@ class ChiralityStudy(Study):
         ("chirality", "chirality, 32 points", "chirality, centre varies", "chirality, symmetric"),
         "What is carried out: names of experiments in particlelab.stem.experiments",
     )
+    bayes_particles: int = parameter(6, "Particles of each task whose posterior is computed", low=2, high=100_000)
 
 
 class DualStudy(Study):
@@ -146,42 +164,108 @@ def summarise(scores):
     Returns
     -------
     DataFrame
-        One row an experiment and task: ``experiment`` (with the task where there are several), ``task``, ``document``
-        (NaN where it reports nothing), ``accuracy``, ``standard_error``, and where there are two views ``unpaired``
-        and ``repeated``; see `judge`.
+        One row an experiment and task: ``experiment`` (with the task where there are several), ``document`` (NaN where
+        it reports nothing) and ``source`` in it, what `judge` gives, and the 95 % interval of the accuracy from
+        ``accuracy_low`` to ``accuracy_high``.
     """
     rows = []
     for name, found in scores.items():
+        known = {"document": EXPERIMENTS[name].document, "source": EXPERIMENTS[name].source}
         for row in found.to_dict("records"):
             title = f"{name}: {row['task']}" if len(found) > 1 else name
-            rows.append({"experiment": title, "task": row.pop("task"), "document": EXPERIMENTS[name].document} | row)
-    table = pd.DataFrame(rows)
-    return table.assign(document=table.document.astype(float))
+            rows.append({"experiment": title} | known | row)
+    table = pd.DataFrame(rows).astype({"document": float})
+    return add_interval(table, "accuracy")
 
 
-def compare(scores, alone):
-    """Compare networks with those that learned the same task alone.
+def add_interval(table, column):
+    """Add the 95 % interval of a column, ``_low`` and ``_high``, from the column ``standard_error``."""
+    reach = Z * table.standard_error
+    return table.assign(**{f"{column}_low": table[column] - reach, f"{column}_high": table[column] + reach})
+
+
+def compare(table):
+    """Compare networks with those that learned the same task alone (sec. 4.4, 4.5 and 5).
 
     Parameters
     ----------
-    scores : DataFrame
-        From `summarise`, indexed by experiment.
-    alone : dict of str to str
-        By experiment the one that it is compared with; pairs that are not in the table are left out.
+    table : DataFrame
+        From `summarise`.
 
     Returns
     -------
     DataFrame
-        ``experiment``, ``alone``, ``gain`` of accuracy and its ``standard_error`` (of the particles that both were
-        judged by; chance in training is not in it).
+        One row a network whose counterpart is there, too: ``experiment``, ``alone``, ``gain`` of accuracy, its
+        ``standard_error`` (of the particles that both were judged by; chance in training is not in it) and 95 %
+        interval, ``gain_low`` to ``gain_high``.
     """
-    rows = []
-    for name, other in alone.items():
-        if {name, other} <= set(scores.index):
-            one, two = scores.loc[name], scores.loc[other]
+    scores, rows = table.set_index("experiment"), []
+    for name, one in scores.iterrows():
+        experiment, _, task = name.partition(": ")
+        alone = f"both, {task}s only: {task}" if task else ALONE.get(experiment)
+        if alone in scores.index and alone != name and not experiment.endswith("only"):
+            two = scores.loc[alone]
             error = np.hypot(one.standard_error, two.standard_error)
-            rows.append((name, other, one.accuracy - two.accuracy, error))
-    return pd.DataFrame(rows, columns=["experiment", "alone", "gain", "standard_error"])
+            rows.append((name, alone, one.accuracy - two.accuracy, error))
+    return add_interval(pd.DataFrame(rows, columns=["experiment", "alone", "gain", "standard_error"]), "gain")
+
+
+def gain_of_both_views(single, double, data):
+    """Measure what a network of two views knows beyond one of a single view that looks at both in turn.
+
+    Parameters
+    ----------
+    single, double : keras.Model
+    data : Dataset
+        Of two views.
+
+    Returns
+    -------
+    dict
+        Accuracies ``each view alone`` and ``both together``, the ``gain`` and its ``standard_error``.
+    """
+    alone = each_view_alone(single, data.x).argmax(axis=1) == data.y
+    together = predict(double, data.x).argmax(axis=1) == data.y
+    gain = together.astype(float) - alone
+    accuracies = {"each view alone": alone.mean(), "both together": together.mean()}
+    return accuracies | {"gain": gain.mean(), "standard_error": gain.std() / np.sqrt(gain.size)}
+
+
+class Posterior(NamedTuple):
+    """Particles of an experiment, and what can be known of them."""
+
+    x: np.ndarray  # (n, views, points)
+    posterior: np.ndarray  # (n, categories)
+
+
+def find_posterior(name, n, seed, progress=None):
+    """Compute the posterior probabilities of n particles of an experiment: a `Posterior`."""
+    x = draw(name, n, seed, "posterior").x
+    rng = generator(seed, "posterior's own chance")
+    return Posterior(x, posterior(x, EXPERIMENTS[name].feature, particles_of(name), rng, progress=progress))
+
+
+def best_possible(model, scores, known):
+    """Estimate the accuracy of the best possible classifier: that of a network, and its regret.
+
+    Parameters
+    ----------
+    model : keras.Model
+    scores : DataFrame
+        From `judge`, of one task.
+    known : Posterior
+
+    Returns
+    -------
+    dict
+        Accuracy of the ``network``, its ``regret`` and ``its standard error`` (see `regret`); ``best possible``, at
+        most 1, and the 95 % interval of it, ``best possible_low`` to ``best possible_high``.
+    """
+    own, lost = scores.iloc[0], regret(known.posterior, predict(model, known.x))
+    best, reach = own.accuracy + lost.estimate, Z * np.hypot(own.standard_error, lost.standard_error)
+    ends = zip(("", "_low", "_high"), (best, best - reach, best + reach), strict=True)
+    accuracies = {"network": own.accuracy, "regret": lost.estimate, "its standard error": lost.standard_error}
+    return accuracies | {f"best possible{end}": min(value, 1.0) for end, value in ends}
 
 
 def simulate_populations(probabilities, y, populations, particles, rng):
