@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from particlelab.lab import folders
+
 LIB = Path(__file__).parents[2] / "lib"
 PATIENCE_MS = 60_000  # nothing should take so long; it only ends a test that hangs
+PATIENCE_OF_CELLS_MS = 240_000  # the same where all cells of a notebook run first
 FLAGS = [  # without them Chromium asks for its maker's servers
     "--no-sandbox",
     "--disable-gpu",
@@ -135,6 +138,43 @@ def serve(start_server, free_port):
 def new_visitor(browser):
     """``new_visitor(site, width=1280, height=900) -> Visitor``, to be closed by whom it was made for."""
     return lambda site, **size: Visitor(browser, site, **size)
+
+
+@pytest.fixture(scope="module")
+def site(request, serve, tmp_path_factory):
+    """The notebooks that ``NOTEBOOKS`` of the module names, with the parameters that it changes, and no real data."""
+    import nbformat
+
+    folder = tmp_path_factory.mktemp("notebooks")
+    for name, changes in request.module.NOTEBOOKS.items():
+        notebook = nbformat.read(folders.notebooks() / f"{name}.ipynb", as_version=4)
+        if changes:
+            cell = next(c for c in notebook.cells if "parameters" in c.metadata.get("tags", ()))
+            cell.source += "".join(f"\n{key} = {value!r}" for key, value in changes.items())
+        nbformat.write(notebook, folder / f"{name}.ipynb")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PARTICLELAB_CACHE", str(folder / "cache"))
+        patch.setenv("PARTICLELAB_REPORTS", str(folder / "reports"))
+        patch.delenv("PARTICLELAB_DATA", raising=False)
+        return serve([folder / f"{name}.ipynb" for name in request.module.NOTEBOOKS])
+
+
+@pytest.fixture(scope="module")
+def opened(new_visitor, site):
+    """``opened(notebook) -> Visitor``: one visitor of each notebook of `site`, once all its cells have run."""
+    visitors = {}
+
+    def get(name):
+        if name not in visitors:
+            visitor = visitors[name] = new_visitor(site)
+            visitor.context.set_default_timeout(PATIENCE_OF_CELLS_MS)
+            visitor.open(f"{name}.ipynb")
+            visitor.page.wait_for_selector(".voila-skeleton-container", state="detached")
+        return visitors[name]
+
+    yield get
+    for visitor in visitors.values():
+        visitor.close()
 
 
 @pytest.fixture

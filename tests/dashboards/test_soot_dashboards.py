@@ -11,55 +11,19 @@ from PIL import Image
 from skimage.measure import label as label_components
 
 from particlelab import soot
-from particlelab.lab import folders
 from particlelab.randomness import generator
 from particlelab.soot import figures
 
 OVERVIEW, MEASURE, SIMULATE = "00_overview", "50_soot_measure_tem_images", "51_soot_simulate"
-SMALL = {MEASURE: {"simulated_images": 2, "classifiers": ["threshold"], "sizers": ["pcm"]}, SIMULATE: {"aggregates": 4}}
-PATIENCE_MS = 120_000  # for the cells below a dashboard, which come first; nothing is claimed about it
+NOTEBOOKS = {
+    OVERVIEW: {},
+    MEASURE: {"simulated_images": 2, "classifiers": ["threshold"], "sizers": ["pcm"]},
+    SIMULATE: {"aggregates": 4},
+}
 PIXEL_NM = 0.8
 PICTURE = soot.Micrograph(
     aggregates=3, da_nm=120.0, pixel_size_nm=PIXEL_NM, width_px=640, height_px=640, allow_border=False, contaminants=0
 )
-
-
-@pytest.fixture(scope="module")
-def site(serve, tmp_path_factory):
-    """The lab's own notebooks, with few micrographs, no real data, and nothing that was computed before."""
-    import nbformat
-
-    folder = tmp_path_factory.mktemp("soot")
-    paths = []
-    for name in (OVERVIEW, MEASURE, SIMULATE):
-        notebook = nbformat.read(folders.notebooks() / f"{name}.ipynb", as_version=4)
-        cell = next(c for c in notebook.cells if "parameters" in c.metadata.get("tags", ()))
-        cell.source += "".join(f"\n{key} = {value!r}" for key, value in SMALL.get(name, {}).items())
-        nbformat.write(notebook, folder / f"{name}.ipynb")
-        paths.append(folder / f"{name}.ipynb")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PARTICLELAB_CACHE", str(folder / "cache"))
-        patch.setenv("PARTICLELAB_REPORTS", str(folder / "reports"))
-        patch.delenv("PARTICLELAB_DATA", raising=False)
-        return serve(paths)
-
-
-@pytest.fixture(scope="module")
-def opened(new_visitor, site):
-    """``opened(notebook) -> Visitor``: one visitor of each notebook, once all its cells have run."""
-    visitors = {}
-
-    def get(name):
-        if name not in visitors:
-            visitor = visitors[name] = new_visitor(site)
-            visitor.context.set_default_timeout(PATIENCE_MS)
-            visitor.open(f"{name}.ipynb")
-            visitor.page.wait_for_selector(".voila-skeleton-container", state="detached")
-        return visitors[name]
-
-    yield get
-    for visitor in visitors.values():
-        visitor.close()
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +174,7 @@ def test_a_micrograph_shows_as_many_aggregates_as_were_asked_for(opened):
 
 
 def test_another_micrograph_and_another_method_give_what_the_library_gives(opened):
-    survey = soot.Survey(**SMALL[MEASURE])
+    survey = soot.Survey(**NOTEBOOKS[MEASURE])
     samples = soot.collect(None, survey)
     page = opened(MEASURE).page
     front(page, "Examples")

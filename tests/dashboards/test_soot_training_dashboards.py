@@ -8,11 +8,10 @@ import pytest
 from PIL import Image
 
 from particlelab import soot
-from particlelab.lab import folders
 from particlelab.soot import figures
 
 TRAIN, COMPARE = "52_soot_train_cnn", "53_soot_compare_classifiers"
-SMALL = {
+NOTEBOOKS = {
     TRAIN: {"images": 1, "image_px": 256, "aggregates": 2, "hard_image_px": 256},
     COMPARE: {
         "classifiers": ["cnn", "cnn + RB", "cnn + RB + 1000 px", "threshold"],
@@ -23,43 +22,6 @@ SMALL = {
         "pictures": 1,
     },
 }
-PATIENCE_MS = 240_000  # for the cells below a dashboard, which come first; nothing is claimed about it
-
-
-@pytest.fixture(scope="module")
-def site(serve, tmp_path_factory):
-    """The two notebooks, with few and small images, no real data, and nothing that was computed before."""
-    import nbformat
-
-    folder = tmp_path_factory.mktemp("training")
-    for name, changes in SMALL.items():
-        notebook = nbformat.read(folders.notebooks() / f"{name}.ipynb", as_version=4)
-        cell = next(c for c in notebook.cells if "parameters" in c.metadata.get("tags", ()))
-        cell.source += "".join(f"\n{key} = {value!r}" for key, value in changes.items())
-        nbformat.write(notebook, folder / f"{name}.ipynb")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PARTICLELAB_CACHE", str(folder / "cache"))
-        patch.setenv("PARTICLELAB_REPORTS", str(folder / "reports"))
-        patch.delenv("PARTICLELAB_DATA", raising=False)
-        return serve([folder / f"{name}.ipynb" for name in SMALL])
-
-
-@pytest.fixture(scope="module")
-def opened(new_visitor, site):
-    """``opened(notebook) -> Visitor``: one visitor of each notebook, once all its cells have run."""
-    visitors = {}
-
-    def get(name):
-        if name not in visitors:
-            visitor = visitors[name] = new_visitor(site)
-            visitor.context.set_default_timeout(PATIENCE_MS)
-            visitor.open(f"{name}.ipynb")
-            visitor.page.wait_for_selector(".voila-skeleton-container", state="detached")
-        return visitors[name]
-
-    yield get
-    for visitor in visitors.values():
-        visitor.close()
 
 
 def status(page, text):

@@ -129,6 +129,24 @@ def test_models_are_files_of_the_run():
         trained.file("other")
 
 
+def interrupted_once(parameters, checkpoints):
+    done = checkpoints / "done.txt"
+    if done.exists():
+        return {"went on from": done.read_text()}
+    checkpoints.mkdir()
+    done.write_text("half")
+    raise KeyboardInterrupt
+
+
+def test_checkpoints_outlive_a_computation_that_was_stopped_and_go_with_the_run_that_is_kept(cache):
+    with pytest.raises(KeyboardInterrupt):
+        run("long", {"n": 1}, interrupted_once)
+    with pytest.raises(KeyboardInterrupt):
+        run("long", {"n": 2}, interrupted_once)  # another run's checkpoints are not its own
+    assert run("long", {"n": 1}, interrupted_once)["went on from"] == "half"
+    assert len(list((cache / "long").glob("*-checkpoints"))) == 1
+
+
 def pickled(parameters, folder):
     (folder / "model.pkl").write_bytes(b"")
     return {}

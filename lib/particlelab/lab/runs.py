@@ -10,6 +10,7 @@ import inspect
 import io
 import json
 import re
+import shutil
 import time
 import warnings
 from collections.abc import Mapping
@@ -83,9 +84,10 @@ def run(name, parameters, compute, *, folder=None, refresh=False):
         Everything that the result depends on, besides code.
     compute : callable
         ``compute(parameters)`` returns a dictionary of results: numbers, texts, lists, dictionaries, arrays and
-        tables. Named tuples, dataclasses and pydantic models become dictionaries. If it has an argument ``folder``, it
-        is given one to write models into (safetensors, ``.keras``); see `Run.file`. If it has an argument
-        ``progress``, it is given a function ``progress(fraction, text="")`` that shows how far it is.
+        tables. Named tuples, dataclasses and pydantic models become dictionaries. It is given what it has an argument
+        for: ``folder``, a folder to write models into (safetensors, ``.keras``), see `Run.file`; ``checkpoints``, the
+        path of a folder for what it can go on from, which outlives a computation that was killed or failed; and
+        ``progress(fraction, text="")``, a function that shows how far it is.
     folder : path, optional
         Instead of the cache.
     refresh : bool
@@ -114,13 +116,14 @@ def run(name, parameters, compute, *, folder=None, refresh=False):
     with claim(place) as workplace:
         if not refresh and (found := _load(place, key, parameters)):  # another process was faster
             return found
-        draft = workplace / "run"
+        draft, checkpoints = workplace / "run", place.with_name(f"{place.name}-checkpoints")
         started = time.monotonic()
-        values = _compute(name, compute, parameters, draft / _FILES)
+        values = _compute(name, compute, parameters, draft / _FILES, checkpoints)
         made_with = {**environment(), "duration_s": round(time.monotonic() - started, 3)}
         try:
             _write(draft, {"name": name, "key": key, "environment": made_with}, parameters, values)
             settle(draft, place)
+            shutil.rmtree(checkpoints, ignore_errors=True)
             kept = _load(place, key, parameters)  # as it will be loaded the next time
             if kept is None:
                 raise OSError("what was written cannot be read")
@@ -130,12 +133,12 @@ def run(name, parameters, compute, *, folder=None, refresh=False):
             return Run(name, parameters, made_with, None, False, values)
 
 
-def _compute(name, compute, parameters, folder):
+def _compute(name, compute, parameters, folder, checkpoints):
     try:
         wanted = inspect.signature(compute).parameters
     except ValueError:  # built in
         wanted = ()
-    offered = {"folder": folder, "progress": show_progress(name)}
+    offered = {"folder": folder, "checkpoints": checkpoints, "progress": show_progress(name)}
     if "folder" in wanted:
         folder.mkdir(parents=True)
     values = compute(parameters, **{argument: offered[argument] for argument in offered if argument in wanted})

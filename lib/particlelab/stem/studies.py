@@ -22,7 +22,7 @@ from particlelab.stem.experiments import (
     judge,
     particles_of,
 )
-from particlelab.stem.networks import predict
+from particlelab.stem.networks import load_network, predict
 from particlelab.stem.shares import estimate_shares
 
 JUDGED = 20_000  # particles that a network which ships is judged by
@@ -151,6 +151,27 @@ def find_outcome(name, study, start=None, folder=None, progress=None):
     data = draw(name, study.validation_particles, study.seed, "judgement")
     history = pd.DataFrame(classifier.card["history"])
     return Outcome(classifier.model, history, judge(feature, classifier.model, data, generator(study.seed, "unpaired")))
+
+
+def conduct(asked, folder, checkpoints, progress):
+    """Compute a run of `find_outcome`: its ``history`` and ``scores``, and the file ``model.keras``.
+
+    Parameters
+    ----------
+    asked : dict
+        ``experiment``, a key of `EXPERIMENTS`; ``study``, a `Study`; ``start``, the file of the network that is trained
+        further, or None. It may hold more that the outcome depends on.
+    folder, checkpoints : path
+    progress : callable
+
+    Returns
+    -------
+    dict
+    """
+    start = asked["start"] and load_network(asked["start"])
+    outcome = find_outcome(asked["experiment"], asked["study"], start, checkpoints, progress)
+    outcome.model.save(folder / "model.keras")
+    return {"history": outcome.history, "scores": outcome.scores}
 
 
 def summarise(scores):
