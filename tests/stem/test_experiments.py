@@ -95,9 +95,11 @@ def test_what_ships_is_what_was_trained(tmp_path, monkeypatch):
     outcome = stem.carry_out("both", LITTLE)
     path = tmp_path / "data" / "models" / "stem" / "both.keras"
     path.parent.mkdir(parents=True)
-    stem.ship("both", outcome, LITTLE, path)
+    stem.ship("both", outcome, LITTLE, path, {1: outcome.scores})
     data = stem.draw("both", 50, 0, "test")
     classifier = stem.load_classifier("both")
+    accuracies = [found["hole"]["accuracy"] for found in classifier.card["repeats"].values()]
+    assert accuracies == [classifier.card["scores"]["hole"]["accuracy"], outcome.scores.accuracy[0]]
     expected = stem.by_category(stem.predict(outcome.model, data.x), "both")
     assert classifier.probabilities(data.x) == pytest.approx(expected, abs=1e-6)
     assert classifier.confusion.sum(axis=1) == pytest.approx(np.full(4, stem.studies.JUDGED / 4), abs=2)
@@ -123,6 +125,25 @@ def test_gains_are_differences_with_the_errors_of_both():
     assert gains[["experiment", "alone"]].to_numpy().tolist() == [[names[1], names[0]], [names[2], names[4]]]
     assert list(gains.gain) == pytest.approx([0.1, -0.2]) and list(gains.standard_error) == pytest.approx([0.05, 0.05])
     assert list(gains.gain_high - gains.gain_low) == pytest.approx([0.196, 0.196], abs=1e-3)
+
+
+def test_gains_of_several_trainings_have_students_interval():
+    """Three values of mean 2 and standard deviation 1: t = 4.3027 (two degrees of freedom)."""
+    gains = pd.DataFrame(
+        {"experiment": "one", "alone": "two", "gain": [1, 2, 3], "standard_error": 0.5, "seed": [0, 1, 2]}
+    )
+    several, single = stem.average_gains(gains).loc[0], stem.average_gains(gains[:1]).loc[0]
+    assert several.gain == 2 and several.trainings == 3
+    assert several.gain_high == pytest.approx(2 + 4.3027 / 3**0.5, abs=1e-4)
+    assert (single.gain_low, single.gain_high) == pytest.approx((1 - 0.98, 1 + 0.98))
+
+
+@pytest.mark.parametrize("name", stem.DualStudy().experiments)
+def test_what_ships_of_transfer_and_dual_learning_was_trained_three_times(name):
+    scores = stem.load_classifier(stem.slug(name)).card["repeats"]
+    assert sorted(scores) == ["0", "1", "2"]
+    for task in scores["0"]:
+        assert len({found[task]["accuracy"] for found in scores.values()}) == 3
 
 
 def test_the_best_possible_is_the_networks_accuracy_and_its_regret_but_never_more_than_all():

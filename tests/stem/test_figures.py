@@ -11,6 +11,7 @@ LOOKED = stem.look_around(stem.OneParticle(views=3))
 SCORES = pd.DataFrame(
     {"experiment": ["a", "b"], "accuracy": [0.5, 0.9], "standard_error": [0.1, 0.01], "document": [np.nan, 0.8]}
 )
+GAINS = pd.DataFrame({"experiment": ["a", "b"], "gain": [0.1, 0.2], "gain_low": [0.0, 0.1], "gain_high": [0.3, 0.3]})
 EPOCHS = {f"{part}{name}": [0.5, 0.6] for part in ("", "val_") for name in ("accuracy", "loss")}
 TASKS = {f"{part}{task}_accuracy": [0.5, 0.6] for part in ("", "val_") for task in ("hole", "spiral")}
 RELIABLE = stem.reliability(np.tile([0.2, 0.8], (50, 1)), np.repeat([0, 1], [10, 40]))
@@ -29,7 +30,8 @@ ALL = {
     "training_history": lambda: figures.training_history(pd.DataFrame({"epoch": [1, 2], **EPOCHS})),
     "dual_history": lambda: figures.dual_history(pd.DataFrame({"epoch": [1, 2], **TASKS})),
     "accuracies": lambda: figures.accuracies(SCORES, {}),
-    "gains": lambda: figures.gains(SCORES.rename(columns={"accuracy": "gain"})),
+    "accuracy_by_views": lambda: figures.accuracy_by_views(SCORES.assign(views=[1, 2])),
+    "gains": lambda: figures.gains(GAINS, GAINS),
     "histogram": lambda: figures.histogram([1, 2, 2], "Values"),
     "reliability": lambda: figures.reliability({"network": RELIABLE}),
     "shares": lambda: figures.shares([0.1], [0.2], [0.15], np.array([[0.05, 0.3]]), "holes"),
@@ -61,6 +63,8 @@ def test_accuracies_are_percent_with_95_percent_intervals():
     here, document = ALL["accuracies"]().data
     assert list(here.x) == [50, 90] and list(here.error_x.array) == pytest.approx([19.6, 1.96])
     assert document.x[1] == 80
+    (by_views,) = ALL["accuracy_by_views"]().data
+    assert list(by_views.y) == [50, 90] and list(by_views.error_y.array) == pytest.approx([19.6, 1.96])
 
 
 def test_the_true_category_is_marked():

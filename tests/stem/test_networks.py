@@ -66,9 +66,9 @@ def test_a_sinogram_is_seen_by_the_same_filters_everywhere():
     assert np.array_equal(np.any(near != seen, axis=(0, 2, 3)), np.isin(np.arange(9), (3, 4, 5)))
 
 
-def test_pooling_halves_the_points_after_each_convolution():
-    for pooling, left in ((True, 64 // 8), (False, 64)):
-        assert up_to(stem.build_network(2, 64, pooling=pooling), "dense_0").output_shape == (None, left * 16)
+@pytest.mark.parametrize(("layers", "left"), [({}, 8), ({"pooling": False}, 64), ({"pooling": False, "stride": 2}, 8)])
+def test_pooling_or_a_stride_of_two_halves_the_points_after_each_convolution(layers, left):
+    assert up_to(stem.build_network(2, 64, **layers), "dense_0").output_shape == (None, left * 16)
 
 
 def test_a_seed_fixes_the_first_weights_and_what_is_dropped():

@@ -68,6 +68,13 @@ def test_transfer_starts_from_the_given_weights_and_leaves_them_as_they_are(kept
     assert not np.allclose(start.get_layer("dense_1").kernel, fresh.get_layer("dense_1").kernel, atol=1e-3)
 
 
+def test_transfer_from_a_symmetrised_network_starts_from_the_one_inside():
+    inner = stem.build_network(1, 32, {"hole": 2}, seed=5)
+    standing = QUICK.replace(learning_rate=1e-12, epochs=1)
+    model, _ = stem.train("hole", TEACHING, JUDGING, standing, start=stem.symmetrise(inner, (0, 1)))
+    assert np.allclose(model.get_layer("dense_1").kernel, inner.get_layer("dense_1").kernel, atol=1e-8)
+
+
 def test_categories_that_no_particle_has_fade():
     model, _ = stem.train("hole", TEACHING, JUDGING, QUICK.replace(more_categories=2, **THOROUGH))
     found = stem.predict(model, JUDGING.x)

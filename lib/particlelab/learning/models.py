@@ -165,10 +165,15 @@ def _read_tensors(path):
 
 
 def _pack_keras(model, card):
-    """Return Keras's own archive with the card in it, without dates: the same model is the same file."""
+    """Return Keras's own archive with the card in it, without dates: the same model is the same file.
+
+    Without the optimiser, too, which is of no use any more and takes up to twice the room of the weights.
+    """
+    bare = load_keras().models.clone_model(model)
+    bare.set_weights(model.get_weights())
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "model.keras"  # Keras writes to files only
-        model.save(draft)
+        bare.save(draft)
         with zipfile.ZipFile(draft) as archive:
             parts = {name: archive.read(name) for name in archive.namelist()}
     metadata = json.loads(parts["metadata.json"])

@@ -28,6 +28,16 @@ AT_BEST = {  # more than the document had: new particles in each epoch, a learni
     "filters": (24, 32, 32),
     "dense": (128, 64),
 }
+IN_LARGE_BATCHES = AT_BEST | {"batch": 256, "learning_rate": 0.002}
+ALL_VIEWS = IN_LARGE_BATCHES | {"merge": "sinogram", "symmetric": False, "epochs": 20, "patience": 20}
+CHIRALITY_AT_BEST = IN_LARGE_BATCHES | {
+    "pooling": False,
+    "stride": 2,
+    "epochs": 120,
+    "patience": 120,
+    "filters": (32, 64, 128),
+    "dense": (256, 64),
+}
 
 
 class Experiment(NamedTuple):
@@ -72,10 +82,11 @@ EXPERIMENTS = {
     "both, missing spirals": Experiment("both", 2, {"s_density": -1.0}, UNPOOLED, source="sec. 5"),
     "one view, at best": Experiment("hole", 1, {}, AT_BEST),
     "two views, at best": Experiment("hole", 2, {}, AT_BEST),
-    "two views, small holes, at best": Experiment("hole", 2, SMALL_HOLES, AT_BEST),
-    "chirality, at best": Experiment(
-        "spiral", 2, {}, AT_BEST | UNPOOLED | {"filters": (32, 32, 32), "dense": (256, 64)}
-    ),
+    "two views, small holes, at best": Experiment("hole", 2, SMALL_HOLES, IN_LARGE_BATCHES, start="two views, at best"),
+    "three views, at best": Experiment("hole", 3, {}, ALL_VIEWS),
+    "five views, at best": Experiment("hole", 5, {}, ALL_VIEWS),
+    "nine views, at best": Experiment("hole", 9, {}, ALL_VIEWS),
+    "chirality, at best": Experiment("spiral", 2, {}, CHIRALITY_AT_BEST),
     "small clockwise spirals": Experiment("clockwise", 2, {"s_r": 0.25}, UNPOOLED, source="sec. 5"),
     "small clockwise spirals, after spirals": Experiment(
         "clockwise", 2, {"s_r": 0.25}, UNPOOLED, source="sec. 5", start="chirality"

@@ -23,6 +23,7 @@ class Network(Parameters):
     pooling: bool = parameter(True, "Halve the projections after each convolution; spirals need all points")
     filters: Counts = parameter((8, 16, 16), "Filters of the convolutions")
     kernel: int = parameter(4, "Points under a filter", low=1, high=64)
+    stride: int = parameter(1, "Points from one place of a filter to the next", low=1, high=8)
     dense: Counts = parameter((100, 40), "Nodes of the dense layers")
     dropout: float = parameter(0.2, "Share of a dense layer's nodes that is dropped in training", low=0, below=1)
 
@@ -72,7 +73,7 @@ def build_network(views, points, categories=2, pooling=True, merge="late", seed=
     def convolve(x, number, filters, height):
         """Convolve (n, views, points, channels) along the points, and over ``height`` views."""
         first = {"kernel_initializer": glorot(), "name": f"convolution_{number}"}
-        x = kl.Conv2D(filters, (height, p.kernel), padding="same", activation="relu", **first)(x)
+        x = kl.Conv2D(filters, (height, p.kernel), (1, p.stride), padding="same", activation="relu", **first)(x)
         x = kl.BatchNormalization(name=f"normalisation_{number}")(x)
         return kl.MaxPooling2D((1, 2))(x) if p.pooling else x
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from particlelab.learning.models import save_model
 from particlelab.parameters import Parameters, parameter
@@ -49,7 +50,8 @@ class HoleStudy(Study):
     experiments: tuple[str, ...] = parameter(
         (
             *("one view", "two views", "early concatenation", "one view, small holes", "two views, small holes"),
-            *("one view, at best", "two views, at best"),
+            *("one view, at best", "two views, at best", "three views, at best", "five views, at best"),
+            *("nine views, at best", "two views, small holes, at best"),
         ),
         "What is carried out: names of experiments in particlelab.stem.experiments",
     )
@@ -61,7 +63,10 @@ class ChiralityStudy(Study):
     """Sec. 4.3."""
 
     experiments: tuple[str, ...] = parameter(
-        ("chirality", "chirality, 32 points", "chirality, centre varies", "chirality, symmetric"),
+        (
+            *("chirality", "chirality, 32 points", "chirality, centre varies", "chirality, pooling"),
+            *("chirality, symmetric", "chirality, at best"),
+        ),
         "What is carried out: names of experiments in particlelab.stem.experiments",
     )
     bayes_particles: int = parameter(6, "Particles of each task whose posterior is computed", low=2, high=100_000)
@@ -84,7 +89,7 @@ def slug(name):
     return name.replace(",", "").replace(" ", "-")
 
 
-def ship(name, outcome, sizes, path):
+def ship(name, outcome, sizes, path, repeats=None):
     """Write the network of an experiment with its card, as `load_classifier` reads it.
 
     Parameters
@@ -96,6 +101,8 @@ def ship(name, outcome, sizes, path):
         That the experiment was carried out with.
     path : path
         ``NAME.keras``.
+    repeats : dict of int to DataFrame, optional
+        By seed, the scores of trainings that differ in nothing else, from `judge`.
 
     Returns
     -------
@@ -120,8 +127,12 @@ def ship(name, outcome, sizes, path):
     }
     confusion = count_confusion(by_category(predict(outcome.model, data.x), e.feature), data.y)
     card["confusion"] = (confusion / confusion.sum(axis=1, keepdims=True)).round(5).tolist()
-    scores = judge(e.feature, outcome.model, data, generator(p.seed, "unpaired")).set_index("task").round(5)
-    card["scores"] = scores.to_dict("index")
+    scores = judge(e.feature, outcome.model, data, generator(p.seed, "unpaired"))
+    card["scores"] = scores.set_index("task").round(5).to_dict("index")
+    card["repeats"] = {
+        str(seed): found.set_index("task").round(5).to_dict("index")
+        for seed, found in ({p.seed: scores} | (repeats or {})).items()
+    }
     return save_model(path, outcome.model, card)
 
 
@@ -185,13 +196,13 @@ def summarise(scores):
     Returns
     -------
     DataFrame
-        One row an experiment and task: ``experiment`` (with the task where there are several), ``document`` (NaN where
-        it reports nothing) and ``source`` in it, what `judge` gives, and the 95 % interval of the accuracy from
-        ``accuracy_low`` to ``accuracy_high``.
+        One row an experiment and task: ``experiment`` (with the task where there are several), ``views``, ``document``
+        (NaN where it reports nothing) and ``source`` in it, what `judge` gives, and the 95 % interval of the accuracy
+        from ``accuracy_low`` to ``accuracy_high``.
     """
     rows = []
     for name, found in scores.items():
-        known = {"document": EXPERIMENTS[name].document, "source": EXPERIMENTS[name].source}
+        known = {column: getattr(EXPERIMENTS[name], column) for column in ("views", "document", "source")}
         for row in found.to_dict("records"):
             title = f"{name}: {row['task']}" if len(found) > 1 else name
             rows.append({"experiment": title} | known | row)
@@ -229,6 +240,54 @@ def compare(table):
             error = np.hypot(one.standard_error, two.standard_error)
             rows.append((name, alone, one.accuracy - two.accuracy, error))
     return add_interval(pd.DataFrame(rows, columns=["experiment", "alone", "gain", "standard_error"]), "gain")
+
+
+def compare_repeats(names):
+    """Compare the networks that ship, and their trainings with other seeds, with those that learned alone.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Keys of `EXPERIMENTS`.
+
+    Returns
+    -------
+    DataFrame
+        As `compare`, for each ``seed`` that all have in common.
+    """
+    repeats = {name: load_classifier(slug(name)).card["repeats"] for name in names}
+    tables = []
+    for seed in sorted(set.intersection(*map(set, repeats.values())), key=int):
+        scores = {n: pd.DataFrame.from_dict(found[seed], "index") for n, found in repeats.items()}
+        table = summarise({n: found.rename_axis("task").reset_index() for n, found in scores.items()})
+        tables.append(compare(table).assign(seed=int(seed)))
+    return pd.concat(tables, ignore_index=True)
+
+
+def average_gains(gains):
+    """Average gains over trainings.
+
+    Parameters
+    ----------
+    gains : DataFrame
+        From `compare_repeats`.
+
+    Returns
+    -------
+    DataFrame
+        One row an experiment: ``experiment``, ``alone``, mean ``gain``, number of ``trainings``, 95 % interval
+        ``gain_low`` to ``gain_high``: of Student's t with the scatter between trainings, or for a single one that of
+        the particles, which knows nothing of chance in training.
+    """
+    rows = []
+    for (experiment, alone), some in gains.groupby(["experiment", "alone"], sort=False):
+        n = len(some)
+        t, scatter = (
+            (stats.t.ppf(0.975, n - 1), some.gain.std() / np.sqrt(n)) if n > 1 else (Z, some.standard_error.iloc[0])
+        )
+        mean = some.gain.mean()
+        rows.append((experiment, alone, mean, n, mean - t * scatter, mean + t * scatter))
+    return pd.DataFrame(rows, columns=["experiment", "alone", "gain", "trainings", "gain_low", "gain_high"])
 
 
 def gain_of_both_views(single, double, data):

@@ -100,7 +100,7 @@ def train(feature, dataset, validation, parameters=None, start=None, folder=None
         _alone(losses),
         loss_weights={"hole": p.hole_weight, "spiral": p.spiral_weight} if len(tasks) > 1 else None,
         metrics=_alone({task: ["accuracy"] for task in tasks}),
-        jit_compile=False,  # for networks so small it is slower
+        jit_compile=p.batch >= 256,  # for smaller batches it is slower
         steps_per_execution=16,
     )
     history = train_epochs(
@@ -157,8 +157,9 @@ def _alone(by_task):
 
 
 def _take_over(model, start):
-    """Set the weights of all layers that two networks have in common, by name."""
-    known = {layer.name: layer for layer in start.layers}
+    """Set the weights of all layers that two networks have in common, by name; a `symmetrise` may be around one."""
+    parts = (start, *start.layers)
+    known = {layer.name: layer for part in parts for layer in getattr(part, "layers", ())}
     for layer in model.layers:
         if layer.name in known:
             layer.set_weights(known[layer.name].get_weights())

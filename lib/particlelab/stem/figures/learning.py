@@ -93,13 +93,13 @@ def accuracies(table, values, chance=0.5):
     return figure.update_layout(height=170 + 34 * len(table), legend=BELOW | {"y": -90 / (34 * len(table) + 60)})
 
 
-def gains(table):
-    """Draw what networks gained over those that learned a task alone.
+def accuracy_by_views(table):
+    """Draw how often networks are right that see more and more views.
 
     Parameters
     ----------
     table : DataFrame
-        From `compare`.
+        ``views``, ``accuracy``, ``standard_error``.
 
     Returns
     -------
@@ -107,12 +107,42 @@ def gains(table):
         With 95 % intervals.
     """
     bars = {"type": "data", "array": 196 * table.standard_error}
-    marker = {"size": 10, "color": VIEWS[0]}
-    figure = go.Figure(go.Scatter(x=100 * table.gain, y=table.experiment, error_x=bars, mode="markers", marker=marker))
+    look = {"mode": "lines+markers", "marker": {"size": 10, "color": VIEWS[0]}}
+    figure = go.Figure(go.Scatter(x=table.views, y=100 * table.accuracy, error_y=bars, **look))
+    figure.update_xaxes(title="Views, evenly over half a turn", tickvals=table.views)
+    figure.update_yaxes(title="Accuracy / %")
+    return figure.update_layout(height=380)
+
+
+def gains(table, each):
+    """Draw what networks gained over those that learned a task alone.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `average_gains`.
+    each : DataFrame
+        From `compare_repeats`: each training.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        With 95 % intervals.
+    """
+    figure = go.Figure()
+    error = {"array": 100 * (table.gain_high - table.gain), "arrayminus": 100 * (table.gain - table.gain_low)}
+    mean = {"mode": "markers", "marker": {"size": 11, "color": VIEWS[0]}, "name": "mean, 95 % interval"}
+    one = {
+        "mode": "markers",
+        "marker": {"size": 8, "color": VIEWS[1], "symbol": "line-ns-open"},
+        "name": "each training",
+    }
+    figure.add_trace(go.Scatter(x=100 * table.gain, y=table.experiment, error_x=error, **mean))
+    figure.add_trace(go.Scatter(x=100 * each.gain, y=each.experiment, **one))
     figure.add_vline(x=0, line={"color": "#999999", "dash": "dash"})
     figure.update_xaxes(title="Gain of accuracy over learning alone / %")
     figure.update_yaxes(autorange="reversed", automargin=True)
-    return figure.update_layout(height=170 + 34 * len(table))
+    return figure.update_layout(height=170 + 34 * len(table), legend=BELOW | {"y": -90 / (34 * len(table) + 60)})
 
 
 def histogram(values, x_title, y_title="Particles"):
