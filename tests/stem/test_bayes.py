@@ -18,6 +18,27 @@ def test_large_holes_are_found_for_certain():
     assert posterior[np.arange(8), y].min() > 0.999
 
 
+def test_the_best_possible_accuracy_for_large_holes_is_1():
+    assert stem.bayes_accuracy("hole", 1, stem.HOLES.replace(h_r=0.5), n=6, rng=generator(0, "accuracy")) == (1.0, 0.0)
+
+
+def test_posteriors_that_were_killed_go_on_where_they_were(tmp_path, monkeypatch):
+    monkeypatch.setattr("particlelab.stem.limits.TOGETHER", 1)
+    asked = {"experiment": "one view", "n": 3, "seed": 0}
+
+    def kill(done, text):
+        if text == "2 of 3 particles":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stem.find_posterior(asked, tmp_path, kill)
+    first = {file.name: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
+    assert sorted(first) == ["0.npy", "1.npy"]
+    found, whole = stem.find_posterior(asked, tmp_path), stem.find_posterior(asked)
+    assert np.array_equal(found.posterior, whole.posterior) and np.array_equal(found.x, whole.x)
+    assert all((tmp_path / name).stat().st_mtime_ns == then for name, then in first.items())
+
+
 def test_holes_too_small_to_be_seen_are_a_matter_of_chance():
     posterior, _ = judge("hole", 6, 1, stem.HOLES.replace(h_r=0.001, sig_hr=0))
     assert posterior == pytest.approx(0.5, abs=0.1)

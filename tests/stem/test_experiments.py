@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from particlelab import stem
+from particlelab.parameters import ParameterError
 from particlelab.randomness import generator
 
 LITTLE = stem.Sizes(training_particles=200, validation_particles=100, epochs=1)
@@ -95,14 +96,17 @@ def test_what_ships_is_what_was_trained(tmp_path, monkeypatch):
     outcome = stem.carry_out("both", LITTLE)
     path = tmp_path / "data" / "models" / "stem" / "both.keras"
     path.parent.mkdir(parents=True)
-    stem.ship("both", outcome, LITTLE, path, {1: outcome.scores})
+    stem.ship("both", outcome, LITTLE, path, {1: stem.carry_out("both", LITTLE.replace(seed=1)).model})
     data = stem.draw("both", 50, 0, "test")
     classifier = stem.load_classifier("both")
-    accuracies = [found["hole"]["accuracy"] for found in classifier.card["repeats"].values()]
-    assert accuracies == [classifier.card["scores"]["hole"]["accuracy"], outcome.scores.accuracy[0]]
+    assert classifier.card["repeats"]["0"] == classifier.card["scores"] != classifier.card["repeats"]["1"]
+    seed, size = "seed=0", "training_particles=200, validation_particles=100"
+    assert sorted(classifier.card["command"].split("Sizes(")[1][:-2].split(", ")) == sorted(
+        ["epochs=1", seed, *size.split(", ")]
+    )
     expected = stem.by_category(stem.predict(outcome.model, data.x), "both")
     assert classifier.probabilities(data.x) == pytest.approx(expected, abs=1e-6)
-    assert classifier.confusion.sum(axis=1) == pytest.approx(np.full(4, stem.studies.JUDGED / 4), abs=2)
+    assert classifier.confusion.sum(axis=1) == pytest.approx(np.full(4, stem.shipping.JUDGED / 4), abs=2)
     found = stem.find_outcome("both", stem.DualStudy(validation_particles=100))
     assert found.history.to_numpy() == pytest.approx(outcome.history.to_numpy(), abs=1e-4)
     shown = stem.inspect(stem.Inspection(model="both", particles=3, particle=2))
@@ -138,6 +142,48 @@ def test_gains_of_several_trainings_have_students_interval():
     assert (single.gain_low, single.gain_high) == pytest.approx((1 - 0.98, 1 + 0.98))
 
 
+def test_experiments_are_checked_before_any_is_carried_out():
+    with pytest.raises(ParameterError, match="experiments holds 'one veiw', which is none; there are one view; "):
+        stem.HoleStudy(experiments=("one view", "one veiw"))
+    with pytest.raises(
+        ParameterError, match="holds 'holes, after spirals', which trains 'chirality' further: name that"
+    ):
+        stem.DualStudy(train=True, experiments=("holes, after spirals", "chirality"))
+    with pytest.raises(ParameterError, match=r"experiments = \(\) is not allowed"):
+        stem.ChiralityStudy(experiments=())
+    assert stem.DualStudy(experiments=("both, after spirals",)).shared() == stem.HoleStudy().shared()
+
+
+def test_a_study_trains_each_network_from_the_one_that_it_starts_from(tmp_path):
+    """`conduct` in folders of its own, as a run of the lab would."""
+
+    class Found(dict):
+        def file(self, name):
+            return self["folder"] / name
+
+    def run(name, asked, compute):
+        folder = tmp_path / stem.slug(asked["experiment"])
+        folder.mkdir()
+        starts.append(asked["start"])
+        return Found(compute(asked, folder, None, None), folder=folder)
+
+    starts, names = [], ("chirality", "holes, after spirals", "holes, seen like spirals")
+    study = stem.DualStudy(train=True, experiments=names, **dict(LITTLE))
+    assert tuple(stem.conduct_all(study, run)) == names
+    assert starts == [None, tmp_path / "chirality" / "model.keras", None]
+    with pytest.raises(ValueError, match=r"'chirality, one view' can only be trained \(train = True\)"):
+        stem.find_outcome("chirality, one view", stem.ChiralityStudy())
+
+
+SHIPPED = {*stem.HoleStudy().experiments, *stem.ChiralityStudy().experiments, *stem.DualStudy().experiments}
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED))
+def test_all_that_a_notebook_shows_ships(name):
+    card = stem.load_classifier(stem.slug(name)).card
+    assert card["experiment"] == name and card["repeats"]["0"] == card["scores"]
+
+
 @pytest.mark.parametrize("name", stem.DualStudy().experiments)
 def test_what_ships_of_transfer_and_dual_learning_was_trained_three_times(name):
     scores = stem.load_classifier(stem.slug(name)).card["repeats"]
@@ -160,4 +206,4 @@ def test_who_needs_both_views_gains_all_that_one_view_lacks():
     data.x[:, 0] = 0  # what the second view holds alone, the network of one view takes for certain, too
     single, double = Oracle(stem.TASKS["spiral"]), Oracle(stem.TASKS["spiral"], view=1)
     gain = stem.gain_of_both_views(single, double, data)
-    assert gain["both together"] == 1 and gain["gain"] == pytest.approx(1 - gain["each view alone"])
+    assert (gain["each view alone"], gain["both together"], gain["gain"]) == (0.5, 1.0, 0.5)

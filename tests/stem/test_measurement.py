@@ -59,9 +59,11 @@ def test_a_data_set_in_a_file_gives_what_the_network_says_of_it(models, dataset,
     assert table.particle.tolist() == list(range(1, 41))
     alike = table.likeness >= parameters.least_likeness
     shares, intervals = stem.estimate_shares(expected[alike], [[900, 100], [200, 800]])
-    assert summary.quantity.tolist() == ["particles", "unlike the simulation", "share of solid", "share of hole"]
-    assert summary.value.tolist() == [40, (~alike).sum(), *shares]
-    np.testing.assert_array_equal(summary[["low", "high"]][2:], intervals)
+    assert summary.quantity.tolist() == [
+        *("particles", "problem", "unlike the simulation", "share of solid", "share of hole")
+    ]
+    assert summary.value.tolist() == [40, 0, (~alike).sum(), *shares]
+    np.testing.assert_array_equal(summary[["low", "high"]][3:], intervals)
     for found, frame in zip(stem.measure(dataset.x, model=models["two"]), (table, summary), strict=True):
         pd.testing.assert_frame_equal(found, frame)
 
@@ -236,12 +238,43 @@ def test_particles_unlike_the_simulation_count_apart(models, dataset):
     square = np.where(np.abs(np.linspace(-1.5, 1.5, 32)) < 0.9, 1.0, 0.0)
     x = np.concatenate([dataset.x[:10], [[square] * 2] * 5])
     table, summary = stem.measure(x, model=models["two"])
-    assert (table.likeness[10:] == 0).all() and summary.value[:2].tolist() == [15, 5]
-    np.testing.assert_array_equal(summary[2:], stem.measure(x[:10], model=models["two"])[1][2:])
+    assert (table.likeness[10:] == 0).all() and summary.value[:3].tolist() == [15, 0, 5]
+    np.testing.assert_array_equal(summary[3:], stem.measure(x[:10], model=models["two"])[1][3:])
     _, nothing = stem.measure(x[10:], model=models["two"])
-    assert nothing.value[:2].tolist() == [5, 5] and nothing[2:][["value", "low", "high"]].isna().all(axis=None)
+    assert nothing.value[:3].tolist() == [5, 0, 5] and nothing[3:][["value", "low", "high"]].isna().all(axis=None)
     _, everything = stem.measure(x, model=models["two"], least_likeness=0.0)
-    assert everything.value[:2].tolist() == [15, 0]
+    assert everything.value[:3].tolist() == [15, 0, 0]
+
+
+def test_one_bad_particle_costs_no_other(models, dataset, tmp_path):
+    """A bar on which the edges are not found; a flat projection, one with a gap."""
+    image = image_of(SPHERES[:2])
+    image[180:220, 5:275] = 40
+    table, summary = stem.measure_file(save(tmp_path / "a.tif", image), stem.Measurement(model=models["one"]))
+    assert [bool(problem) for problem in table.problem] == [False, False, True]
+    assert summary.value[:2].tolist() == [3, 1] and table.category[2] == "" and np.isnan(table.probability_hole[2])
+    x = dataset.x[:5].astype(float)
+    x[1, 1, 6], x[3, 0] = np.nan, 0.5
+    for scaling in ("given", "edges"):
+        table, summary = stem.measure(x, model=models["two"], scaling=scaling)
+        assert "view 2: sample 7 is nan" in table.problem[1] and "view 1: the projection is flat" in table.problem[3]
+        good, rest = stem.measure(x[[0, 2, 4]], model=models["two"], scaling=scaling)
+        pd.testing.assert_frame_equal(
+            table[table.problem == ""].drop(columns="particle").reset_index(drop=True), good.drop(columns="particle")
+        )
+        pd.testing.assert_frame_equal(summary[2:], rest[2:])
+        alone, _ = stem.measure(x, model=models["two"], scaling=scaling, picked=5)
+        assert alone.particle.tolist() == [5] and alone.likeness.item() == table.likeness[4]
+    image[7, 3] = np.nan
+    with pytest.raises(ValueError, match="the pixel in row 8, column 4 is nan, not a finite number"):
+        stem.find_particles(image)
+
+
+def test_the_same_view_twice_is_no_particle(models, dataset, tmp_path):
+    rows = rows_of(dataset.x[:2].reshape(4, 32)).splitlines()
+    text = "view" + "," * 32 + "\n" + "\n".join(f"{v},{row}" for v, row in zip((1, 1, 2, 2), rows, strict=True))
+    with pytest.raises(ReadError, match=r"the views of particle 1 must differ, got 1, 1 .*column 'particle'"):
+        stem.measure_file(write(tmp_path / "a.csv", text), stem.Measurement(model=models["two"]))
 
 
 def test_pictures_of_8_bits_and_uploads_are_read_too(models, tmp_path):

@@ -68,6 +68,21 @@ def test_transfer_starts_from_the_given_weights_and_leaves_them_as_they_are(kept
     assert not np.allclose(start.get_layer("dense_1").kernel, fresh.get_layer("dense_1").kernel, atol=1e-3)
 
 
+def test_a_checkpoint_knows_what_the_training_started_from(tmp_path):
+    one, other = (stem.build_network(1, 32, {"hole": 2}, seed=seed) for seed in (5, 6))
+    first, _ = stem.train("hole", TEACHING, JUDGING, QUICK, start=one, folder=tmp_path)
+    again, _ = stem.train("hole", TEACHING, JUDGING, QUICK, start=one, folder=tmp_path)
+    assert same(first, again)
+    for start in (None, other):
+        with pytest.raises(ValueError, match="another training"):
+            stem.train("hole", TEACHING, JUDGING, QUICK, start=start, folder=tmp_path)
+
+
+def test_a_start_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"start has another layer convolution_0: weights \[\(1, 5, 1, 8\)"):
+        stem.train("hole", TEACHING, JUDGING, QUICK, start=stem.build_network(1, 32, kernel=5))
+
+
 def test_transfer_from_a_symmetrised_network_starts_from_the_one_inside():
     inner = stem.build_network(1, 32, {"hole": 2}, seed=5)
     standing = QUICK.replace(learning_rate=1e-12, epochs=1)

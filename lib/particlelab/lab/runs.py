@@ -123,10 +123,10 @@ def run(name, parameters, compute, *, folder=None, refresh=False):
         try:
             _write(draft, {"name": name, "key": key, "environment": made_with}, parameters, values)
             settle(draft, place)
-            shutil.rmtree(checkpoints, ignore_errors=True)
             kept = _load(place, key, parameters)  # as it will be loaded the next time
             if kept is None:
                 raise OSError("what was written cannot be read")
+            shutil.rmtree(checkpoints, ignore_errors=True)
             return dataclasses.replace(kept, was_loaded=False)
         except OSError as error:
             warnings.warn(f"the run {name!r} is computed but could not be kept in {place}: {error}", stacklevel=2)

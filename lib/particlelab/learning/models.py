@@ -1,6 +1,6 @@
 """Trained models as files, and a card in each that says where it comes from.
 
-Of a Keras model everything is kept (``.keras``), of any other the weights (``.safetensors``).
+Of a Keras model everything but the optimiser is kept (``.keras``), of any other the weights (``.safetensors``).
 """
 
 import functools
@@ -142,7 +142,12 @@ def shipped_models(domain):
 
     What a finished run depends on besides its parameters and code.
     """
-    return {file.stem: hashlib.sha256(file.read_bytes()).hexdigest() for file in _shipped(domain)}
+    return {file.stem: file_sum(file) for file in _shipped(domain)}
+
+
+def file_sum(path):
+    """Return a checksum of a file."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def _shipped(domain):

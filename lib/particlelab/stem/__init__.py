@@ -24,7 +24,16 @@ from particlelab.stem.experiments import (
     judge,
     unpair,
 )
+from particlelab.stem.gains import (
+    add_interval,
+    average_gains,
+    compare,
+    compare_repeats,
+    gain_of_both_views,
+    summarise,
+)
 from particlelab.stem.inspection import Inspected, Inspection, inspect, occlusion
+from particlelab.stem.limits import Posterior, best_possible, find_posterior
 from particlelab.stem.measurement import (
     MEASURED_ENDINGS,
     MEASUREMENT_GROUPS,
@@ -33,38 +42,24 @@ from particlelab.stem.measurement import (
     measure,
     measure_file,
     record,
+    tell,
 )
 from particlelab.stem.networks import LARGE, Network, build_network, load_network, predict, symmetries, symmetrise
 from particlelab.stem.one_particle import OneParticle, Survey, look_around
+from particlelab.stem.outcomes import conduct, conduct_all, find_outcome, slug
 from particlelab.stem.picking import Picking, find_particles, take_projections
+from particlelab.stem.populations import simulate_populations
 from particlelab.stem.projection import Layer, Projection, chords, project, thickness, view_angles
 from particlelab.stem.projection_files import read_projections
 from particlelab.stem.resampling import find_edges, resample
 from particlelab.stem.shapes import Shape, compensate_mass, draw_slices
 from particlelab.stem.shares import estimate_shares
-from particlelab.stem.studies import (
-    ChiralityStudy,
-    DualStudy,
-    HoleStudy,
-    Posterior,
-    Study,
-    add_interval,
-    average_gains,
-    best_possible,
-    compare,
-    compare_repeats,
-    conduct,
-    find_outcome,
-    find_posterior,
-    gain_of_both_views,
-    ship,
-    simulate_populations,
-    slug,
-    summarise,
-)
+from particlelab.stem.shipping import ship
+from particlelab.stem.studies import BY_VIEWS, ChiralityStudy, DualStudy, HoleStudy, Study
 from particlelab.stem.training import TASKS, Training, train
 
 __all__ = [
+    "BY_VIEWS",
     "CATEGORIES",
     "EXPERIMENTS",
     "HOLES",
@@ -109,6 +104,7 @@ __all__ = [
     "compare_repeats",
     "compensate_mass",
     "conduct",
+    "conduct_all",
     "count_confusion",
     "document_parameters",
     "draw",
@@ -146,6 +142,7 @@ __all__ = [
     "symmetries",
     "symmetrise",
     "take_projections",
+    "tell",
     "temper",
     "thickness",
     "train",

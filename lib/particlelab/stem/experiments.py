@@ -69,7 +69,7 @@ EXPERIMENTS = {
         "spiral", 2, {}, ENLARGED | {"more_categories": 1}, source="sec. 4.3.1, appendix B"
     ),
     "holes, seen like spirals": Experiment("hole", 2, LIKE_SPIRALS, UNPOOLED),
-    "holes, after spirals": Experiment("hole", 2, LIKE_SPIRALS, UNPOOLED, 0.870, "sec. 4.4", "chirality"),
+    "holes, after spirals": Experiment("hole", 2, LIKE_SPIRALS, UNPOOLED, 0.870, "sec. 4.2", "chirality"),
     "both": Experiment("both", 2, {}, UNPOOLED, source="sec. 4.5"),
     "both, holes only": Experiment("both", 2, {}, UNPOOLED | {"spiral_weight": 0.0}, source="sec. 4.5"),
     "both, spirals only": Experiment("both", 2, {}, UNPOOLED | {"hole_weight": 0.0}, source="sec. 4.5"),
@@ -134,7 +134,7 @@ def carry_out(name, parameters, start=None, folder=None, progress=None):
         If there is no such experiment, or it lacks the network that it starts from.
     """
     if name not in EXPERIMENTS:
-        raise ValueError(f"name = {name!r} is no experiment; there are {', '.join(EXPERIMENTS)}")
+        raise ValueError(f"name = {name!r} is no experiment; there are {'; '.join(EXPERIMENTS)}")
     experiment = EXPERIMENTS[name]
     if experiment.start and start is None:
         raise ValueError(f"{name!r} trains the network of {experiment.start!r} further: start is missing")

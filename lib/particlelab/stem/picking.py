@@ -51,7 +51,7 @@ def find_particles(image, parameters=None):
     Raises
     ------
     ValueError
-        If nothing stands out from the background, or no particle is whole and large enough.
+        If nothing stands out from the background, no particle is whole and large enough, or a pixel is not finite.
     """
     p = parameters or Picking()
     smooth = ndimage.gaussian_filter(_bright(image, p), p.smoothing_px)
@@ -135,6 +135,11 @@ def take_projections(frames, parameters=None):
 
 def _bright(image, parameters):
     image = np.asarray(image, float)
+    if not np.isfinite(image).all():
+        row, column = np.argwhere(~np.isfinite(image))[0]
+        raise ValueError(
+            f"the pixel in row {row + 1}, column {column + 1} is {image[row, column]}, not a finite number"
+        )
     return -image if parameters.dark else image
 
 

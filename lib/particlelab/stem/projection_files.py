@@ -41,7 +41,7 @@ def read_projections(path_or_bytes, views, name=None):
     Raises
     ------
     ReadError
-        See `read_signals`; and if a particle has another number of views.
+        See `read_signals`; and if a particle has another number of views, or one of them twice.
     """
     signals = read_signals(path_or_bytes, name, labels=LABELS)
     rows = signals.labels.assign(row=range(len(signals.values)))
@@ -62,6 +62,12 @@ def read_projections(path_or_bytes, views, name=None):
             raise ReadError(
                 f"{signals.source}: particle {particle} must have a projection for each of {views} views, "
                 f"got {len(group)} (line {lines})"
+            )
+        if "view" in group and group["view"].duplicated().any():
+            got = ", ".join(map(str, group["view"]))
+            raise ReadError(
+                f"{signals.source}: the views of particle {particle} must differ, got {got} "
+                "(a column 'particle' says which rows belong together)"
             )
     chosen = np.array([group.row for group in groups.values()])
     angles = rows.angle.to_numpy(float)[chosen] if "angle" in rows else None

@@ -1,5 +1,6 @@
 """Training of networks on simulated projections (Sullivan 2020, sec. 2.3, 2.4 and 4)."""
 
+import hashlib
 from typing import Literal
 
 import numpy as np
@@ -76,8 +77,8 @@ def train(feature, dataset, validation, parameters=None, start=None, folder=None
     Raises
     ------
     ValueError
-        If the feature is unknown or has no symmetry, the folder holds another training's checkpoint, or the loss is no
-        longer finite.
+        If the feature is unknown or has no symmetry, layers of ``start`` have other weights, the folder holds another
+        training's checkpoint, or the loss is no longer finite.
     """
     if feature not in TASKS:
         raise ValueError(f"feature = {feature!r} is unknown; there are {', '.join(TASKS)}")
@@ -90,7 +91,9 @@ def train(feature, dataset, validation, parameters=None, start=None, folder=None
     outputs = {task: max(within) + 1 + p.more_categories for task, within in tasks.items()}
     layers = {name: getattr(p, name) for name in Network.model_fields}
     model = build_network(views, points, outputs, seed=p.seed, **layers)
+    given = []
     if start is not None:
+        given = start.get_weights()
         _take_over(model, start)
     losses = dict.fromkeys(tasks, "sparse_categorical_crossentropy")
     if p.fading and len(tasks) > 1:
@@ -112,7 +115,7 @@ def train(feature, dataset, validation, parameters=None, start=None, folder=None
         patience=p.patience,
         seed=p.seed,
         folder=folder,
-        name=f"{feature}, {p!r}, {first.x.shape}, {first.x[0, 0, :3].tolist()}",
+        name=f"{feature}, {p!r}, {first.x.shape}, {_digest(first.x, first.y, validation.x, validation.y, *given)}",
         progress=progress,
     )
     return symmetrise(model, MIRRORED[feature]) if p.symmetric else model, history
@@ -156,10 +159,22 @@ def _alone(by_task):
     return by_task if len(by_task) > 1 else next(iter(by_task.values()))
 
 
+def _digest(*arrays):
+    """Return a text that changes when any of the arrays does."""
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(np.ascontiguousarray(array))
+    return found.hexdigest()[:16]
+
+
 def _take_over(model, start):
     """Set the weights of all layers that two networks have in common, by name; a `symmetrise` may be around one."""
     parts = (start, *start.layers)
     known = {layer.name: layer for part in parts for layer in getattr(part, "layers", ())}
     for layer in model.layers:
         if layer.name in known:
-            layer.set_weights(known[layer.name].get_weights())
+            weights = known[layer.name].get_weights()
+            here, there = ([w.shape for w in some] for some in (layer.get_weights(), weights))
+            if here != there:
+                raise ValueError(f"start has another layer {layer.name}: weights {there}, but {here} are wanted")
+            layer.set_weights(weights)
