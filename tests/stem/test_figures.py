@@ -9,7 +9,13 @@ from particlelab.stem import figures
 
 LOOKED = stem.look_around(stem.OneParticle(views=3))
 SCORES = pd.DataFrame(
-    {"experiment": ["a", "b"], "accuracy": [0.5, 0.9], "standard_error": [0.1, 0.01], "document": [np.nan, 0.8]}
+    {
+        "experiment": ["a", "b"],
+        "accuracy": [0.5, 0.9],
+        "accuracy_low": [0.3, 0.89],
+        "accuracy_high": [0.7, 0.92],
+        "document": [np.nan, 0.8],
+    }
 )
 GAINS = pd.DataFrame({"experiment": ["a", "b"], "gain": [0.1, 0.2], "gain_low": [0.0, 0.1], "gain_high": [0.3, 0.3]})
 EPOCHS = {f"{part}{name}": [0.5, 0.6] for part in ("", "val_") for name in ("accuracy", "loss")}
@@ -59,12 +65,13 @@ def test_each_view_has_a_beam_a_projection_and_a_line_in_the_sinogram():
     assert [shape.y0 for shape in figure.layout.shapes] == pytest.approx([0, 60, 120])
 
 
-def test_accuracies_are_percent_with_95_percent_intervals():
+def test_accuracies_are_percent_with_their_intervals():
     here, document = ALL["accuracies"]().data
-    assert list(here.x) == [50, 90] and list(here.error_x.array) == pytest.approx([19.6, 1.96])
+    assert list(here.x) == [50, 90] and list(here.error_x.array) == pytest.approx([20, 2])
+    assert list(here.error_x.arrayminus) == pytest.approx([20, 1])
     assert document.x[1] == 80
     (by_views,) = ALL["accuracy_by_views"]().data
-    assert list(by_views.y) == [50, 90] and list(by_views.error_y.array) == pytest.approx([19.6, 1.96])
+    assert list(by_views.y) == [50, 90] and list(by_views.error_y.array) == pytest.approx([20, 2])
 
 
 def test_the_true_category_is_marked():

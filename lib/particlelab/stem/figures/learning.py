@@ -66,8 +66,8 @@ def accuracies(table, values, chance=0.5):
     Parameters
     ----------
     table : DataFrame
-        ``experiment``, ``accuracy``, ``standard_error``, ``document`` (NaN where there is none), and what ``values``
-        names: other accuracies.
+        ``experiment``, ``accuracy``, ``accuracy_low``, ``accuracy_high``, ``document`` (NaN where there is none), and
+        what ``values`` names: other accuracies.
     values : dict of str to str
         Columns to draw besides, and what they are called.
     chance : float
@@ -83,7 +83,7 @@ def accuracies(table, values, chance=0.5):
     symbols = ("circle", "diamond-open", "triangle-up-open", "square-open", "x-thin-open")
     for number, (column, name) in enumerate(drawn.items()):
         look = {"size": 10, "symbol": symbols[number], "color": VIEWS[number], "line": {"width": 2}}
-        bars = {"type": "data", "array": 196 * table.standard_error} if column == "accuracy" else None
+        bars = _bars(table, "accuracy") if column == "accuracy" else None
         figure.add_trace(
             go.Scatter(x=100 * table[column], y=table.experiment, error_x=bars, mode="markers", marker=look, name=name)
         )
@@ -99,14 +99,14 @@ def accuracy_by_views(table):
     Parameters
     ----------
     table : DataFrame
-        ``views``, ``accuracy``, ``standard_error``.
+        ``views``, ``accuracy``, ``accuracy_low``, ``accuracy_high``.
 
     Returns
     -------
     plotly.graph_objects.Figure
         With 95 % intervals.
     """
-    bars = {"type": "data", "array": 196 * table.standard_error}
+    bars = _bars(table, "accuracy")
     look = {"mode": "lines+markers", "marker": {"size": 10, "color": VIEWS[0]}}
     figure = go.Figure(go.Scatter(x=table.views, y=100 * table.accuracy, error_y=bars, **look))
     figure.update_xaxes(title="Views, evenly over half a turn", tickvals=table.views)
@@ -130,14 +130,13 @@ def gains(table, each):
         With 95 % intervals.
     """
     figure = go.Figure()
-    error = {"array": 100 * (table.gain_high - table.gain), "arrayminus": 100 * (table.gain - table.gain_low)}
     mean = {"mode": "markers", "marker": {"size": 11, "color": VIEWS[0]}, "name": "mean, 95 % interval"}
     one = {
         "mode": "markers",
         "marker": {"size": 8, "color": VIEWS[1], "symbol": "line-ns-open"},
         "name": "each training",
     }
-    figure.add_trace(go.Scatter(x=100 * table.gain, y=table.experiment, error_x=error, **mean))
+    figure.add_trace(go.Scatter(x=100 * table.gain, y=table.experiment, error_x=_bars(table, "gain"), **mean))
     figure.add_trace(go.Scatter(x=100 * each.gain, y=each.experiment, **one))
     figure.add_vline(x=0, line={"color": "#999999", "dash": "dash"})
     figure.update_xaxes(title="Gain of accuracy over learning alone / %")
@@ -149,3 +148,9 @@ def histogram(values, x_title, y_title="Particles"):
     """Draw how often values occur."""
     figure = go.Figure(go.Histogram(x=values, nbinsx=60, marker={"color": VIEWS[0]}))
     return figure.update_layout(height=340, xaxis_title=x_title, yaxis_title=y_title)
+
+
+def _bars(table, column):
+    """Return the error bars, in percent, of a column with ``_low`` and ``_high`` beside it."""
+    low, value, high = (100 * table[column + end] for end in ("_low", "", "_high"))
+    return {"type": "data", "array": high - value, "arrayminus": value - low}
