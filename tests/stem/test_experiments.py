@@ -195,10 +195,19 @@ def test_what_ships_of_transfer_and_dual_learning_was_trained_three_times(name):
 def test_the_best_possible_is_the_networks_accuracy_and_its_regret_but_never_more_than_all():
     """A network that is always right of half of the particles, and wrong of those that the posterior is sure of."""
     data = written("hole", 4)
-    known = stem.Posterior(data.x, np.eye(2)[[0, 1, 1, 0]])
+    known = stem.Posterior(data.x, data.y, np.eye(2)[[0, 1, 1, 0]])
     scores = pd.DataFrame({"accuracy": [0.5], "standard_error": [0.01]})
     found = stem.best_possible(Oracle(stem.TASKS["hole"]), scores, known)
     assert found["regret"] == 0.5 and found["best possible"] == 1.0 == found["best possible_high"]
+
+
+def test_posteriors_are_compared_with_the_truth():
+    """Half of them name the true category; the network knows it."""
+    data = written("hole", 4)
+    known = stem.Posterior(data.x, data.y, np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]]))
+    found = stem.check_posterior(Oracle(stem.TASKS["hole"]), known)
+    expected = {"particles": 4, "right": 0.5, "standard error": 0.25, "expected": 0.75, "network": 1.0}
+    assert found == pytest.approx(expected)
 
 
 def test_who_needs_both_views_gains_all_that_one_view_lacks():

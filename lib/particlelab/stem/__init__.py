@@ -33,7 +33,7 @@ from particlelab.stem.gains import (
     summarise,
 )
 from particlelab.stem.inspection import Inspected, Inspection, inspect, occlusion
-from particlelab.stem.limits import Posterior, best_possible, find_posterior
+from particlelab.stem.limits import Posterior, best_possible, check_posterior, find_posterior
 from particlelab.stem.measurement import (
     MEASURED_ENDINGS,
     MEASUREMENT_GROUPS,
@@ -98,6 +98,7 @@ __all__ = [
     "build_network",
     "by_category",
     "carry_out",
+    "check_posterior",
     "chords",
     "classify",
     "compare",

@@ -20,6 +20,7 @@ class Posterior(NamedTuple):
     """Particles of an experiment, and what can be known of them."""
 
     x: np.ndarray  # (n, views, points)
+    y: np.ndarray  # (n,) true categories
     posterior: np.ndarray  # (n, categories)
 
 
@@ -40,7 +41,7 @@ def find_posterior(asked, checkpoints=None, progress=None):
     """
     name, n, seed = asked["experiment"], asked["n"], asked["seed"]
     feature, particles = EXPERIMENTS[name].feature, particles_of(name)
-    x, parts = draw(name, n, seed, "posterior").x, []
+    (x, y, _), parts = draw(name, n, seed, "posterior"), []
     for start in range(0, n, TOGETHER):
         file = checkpoints and Path(checkpoints) / f"{start}.npy"
         if not (file and file.is_file()):
@@ -55,7 +56,7 @@ def find_posterior(asked, checkpoints=None, progress=None):
         if progress:
             done = min(start + TOGETHER, n)
             progress(done / n, f"{done} of {n} particles")
-    return Posterior(x, np.concatenate(parts))
+    return Posterior(x, y, np.concatenate(parts))
 
 
 def best_possible(model, scores, known):
@@ -82,3 +83,29 @@ def best_possible(model, scores, known):
     ends = zip(("", "_low", "_high"), (best, best - reach, best + reach), strict=True)
     accuracies = {"network": own.accuracy, "regret": lost.estimate, "its standard error": lost.standard_error}
     return accuracies | {f"best possible{end}": min(value, 1.0) for end, value in ends}
+
+
+def check_posterior(model, known):
+    """Compare how often posteriors name the true category with how often they expect to, and with a network.
+
+    Exact posteriors are right as often as they expect, and no network is right more often on the average of many
+    particles.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Of one task.
+    known : Posterior
+
+    Returns
+    -------
+    dict
+        Number of ``particles``; share of them that the posterior tells ``right``, its ``standard error``, the share
+        that it ``expected``, and the share that the ``network`` tells rightly.
+    """
+    right = known.posterior.argmax(axis=1) == known.y
+    network = predict(model, known.x).argmax(axis=1) == known.y
+    shares = {"right": right.mean(), "standard error": right.std() / np.sqrt(right.size)}
+    return (
+        {"particles": right.size} | shares | {"expected": known.posterior.max(axis=1).mean(), "network": network.mean()}
+    )
