@@ -28,8 +28,8 @@ def summarise(scores):
     -------
     DataFrame
         One row an experiment and task: ``experiment`` (with the task where there are several), ``views``, ``document``
-        (NaN where it reports nothing) and ``source`` in it, what `judge` gives, and the 95 % interval of the accuracy
-        from ``accuracy_low`` to ``accuracy_high``.
+        (NaN where it reports nothing) and ``source`` in it, what `judge` gives (NaN where it does not), and the 95 %
+        interval of the accuracy from ``accuracy_low`` to ``accuracy_high``.
     """
     rows = []
     for name, found in scores.items():
@@ -37,10 +37,8 @@ def summarise(scores):
         for row in found.to_dict("records"):
             title = f"{name}: {row['task']}" if len(found) > 1 else name
             rows.append({"experiment": title} | known | row)
-    table = pd.DataFrame(rows, columns=[*rows[0], *({"unpaired", "repeated"} - set(rows[0]))]).astype(
-        {"document": float}
-    )
-    return add_interval(table, "accuracy")
+    columns = dict.fromkeys([*rows[0], "unpaired", "repeated"])
+    return add_interval(pd.DataFrame(rows, columns=list(columns)).astype({"document": float}), "accuracy")
 
 
 def add_interval(table, column):
