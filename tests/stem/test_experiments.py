@@ -107,7 +107,7 @@ def test_what_ships_is_what_was_trained(tmp_path, monkeypatch):
     expected = stem.by_category(stem.predict(outcome.model, data.x), "both")
     assert classifier.probabilities(data.x) == pytest.approx(expected, abs=1e-6)
     assert classifier.confusion.sum(axis=1) == pytest.approx(np.full(4, stem.shipping.JUDGED / 4), abs=2)
-    found = stem.find_outcome("both", stem.DualStudy(validation_particles=100))
+    found = stem.judge_shipped("both", stem.DualStudy(validation_particles=100))
     assert found.history.to_numpy() == pytest.approx(outcome.history.to_numpy(), abs=1e-4)
     shown = stem.inspect(stem.Inspection(model="both", particles=3, particle=2))
     assert len(shown.table) == 3 and shown.probabilities.sum() == pytest.approx(1)
@@ -172,7 +172,7 @@ def test_a_study_trains_each_network_from_the_one_that_it_starts_from(tmp_path):
     assert tuple(stem.conduct_all(study, run)) == names
     assert starts == [None, tmp_path / "chirality" / "model.keras", None]
     with pytest.raises(ValueError, match=r"'chirality, one view' can only be trained \(train = True\)"):
-        stem.find_outcome("chirality, one view", stem.ChiralityStudy())
+        stem.judge_shipped("chirality, one view", stem.ChiralityStudy())
 
 
 SHIPPED = {*stem.HoleStudy().experiments, *stem.ChiralityStudy().experiments, *stem.DualStudy().experiments}

@@ -46,7 +46,7 @@ from particlelab.stem.measurement import (
 )
 from particlelab.stem.networks import LARGE, Network, build_network, load_network, predict, symmetries, symmetrise
 from particlelab.stem.one_particle import OneParticle, Survey, look_around
-from particlelab.stem.outcomes import conduct, conduct_all, find_outcome, slug
+from particlelab.stem.outcomes import conduct, conduct_all, judge_shipped, slug
 from particlelab.stem.picking import Picking, find_particles, take_projections
 from particlelab.stem.populations import simulate_populations
 from particlelab.stem.projection import Layer, Projection, chords, project, thickness, view_angles
@@ -114,13 +114,13 @@ __all__ = [
     "estimate_shares",
     "expected_calibration_error",
     "find_edges",
-    "find_outcome",
     "find_particles",
     "find_posterior",
     "fit_temperature",
     "gain_of_both_views",
     "inspect",
     "judge",
+    "judge_shipped",
     "load_classifier",
     "load_network",
     "look_around",

@@ -28,6 +28,7 @@ AT_BEST = {  # more than the document had: new particles in each epoch, a learni
     "filters": (24, 32, 32),
     "dense": (128, 64),
 }
+# larger batches are faster; the networks of many views and of chirality are larger
 IN_LARGE_BATCHES = AT_BEST | {"batch": 256, "learning_rate": 0.002}
 ALL_VIEWS = IN_LARGE_BATCHES | {"merge": "sinogram", "symmetric": False, "epochs": 20, "patience": 20}
 CHIRALITY_AT_BEST = IN_LARGE_BATCHES | {

@@ -13,16 +13,14 @@ def slug(name):
     return name.replace(",", "").replace(" ", "-")
 
 
-def find_outcome(name, study, start=None, folder=None, progress=None):
-    """Carry out an experiment, or judge the network of it that ships.
+def judge_shipped(name, study):
+    """Judge the network of an experiment that ships, by particles that it never saw.
 
     Parameters
     ----------
     name : str
         A key of `EXPERIMENTS`.
     study : Study
-    start, folder, progress
-        As for `carry_out`.
 
     Returns
     -------
@@ -31,10 +29,8 @@ def find_outcome(name, study, start=None, folder=None, progress=None):
     Raises
     ------
     ValueError
-        As `carry_out`; if no network of the experiment ships.
+        If no network of the experiment ships.
     """
-    if study.train:
-        return carry_out(name, study, start, folder, progress)
     model, card = load_model(_shipped(name))
     data = draw(name, study.validation_particles, study.seed, "judgement")
     scores = judge(EXPERIMENTS[name].feature, model, data, generator(study.seed, "unpaired"))
@@ -42,7 +38,7 @@ def find_outcome(name, study, start=None, folder=None, progress=None):
 
 
 def conduct(asked, folder, checkpoints, progress):
-    """Compute a run of `find_outcome`: its ``history`` and ``scores``, and the file ``model.keras``.
+    """Compute a run of `carry_out` or of `judge_shipped`: ``history``, ``scores``, and the file ``model.keras``.
 
     Parameters
     ----------
@@ -56,8 +52,12 @@ def conduct(asked, folder, checkpoints, progress):
     -------
     dict
     """
-    start = asked["start"] and load_network(asked["start"])
-    outcome = find_outcome(asked["experiment"], asked["study"], start, checkpoints, progress)
+    name, study = asked["experiment"], asked["study"]
+    if study.train:
+        start = asked["start"] and load_network(asked["start"])
+        outcome = carry_out(name, study, start, checkpoints, progress)
+    else:
+        outcome = judge_shipped(name, study)
     outcome.model.save(folder / "model.keras")
     return {"history": outcome.history, "scores": outcome.scores}
 
