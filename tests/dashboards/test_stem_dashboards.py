@@ -8,9 +8,12 @@ import pytest
 from particlelab import stem
 
 SIMULATE, HOLES = "20_stem_simulate_projections", "21_stem_holes"
+FEW = {"validation_particles": 400}
 NOTEBOOKS = {
     SIMULATE: {"particles": 100},
-    HOLES: {"experiments": ["one view", "two views"], "validation_particles": 400, "populations": 10},
+    HOLES: {"experiments": ["one view", "two views"], "populations": 10, **FEW},
+    "22_stem_chirality": {"experiments": ["chirality", "chirality, a third category"], **FEW},
+    "23_stem_transfer_and_dual": {"experiments": ["holes, seen like spirals", "holes, after spirals", "both"], **FEW},
 }
 
 
@@ -24,7 +27,7 @@ def shown_table(page):
     )
 
 
-@pytest.mark.parametrize("notebook", [SIMULATE, HOLES])
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_everything_runs_without_an_error_or_a_request_to_the_internet(opened, notebook):
     visitor = opened(notebook)
     status(visitor.page, "done")

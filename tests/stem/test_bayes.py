@@ -61,6 +61,14 @@ def test_mirrored_particles_turn_the_other_way():
     assert np.allclose(seen, other[:, ::-1], atol=0.05) and seen[0, data.y[0]] > 0.95
 
 
+@pytest.mark.parametrize("particle", [39, 102])
+def test_the_highest_of_many_peaks_is_found(particle):
+    """Of these particles, whoever begins with few samples is sure of the wrong category (odds of 3000 and more)."""
+    data = stem.draw("chirality", 200, 0, "posterior")
+    found = stem.posterior(data.x[particle : particle + 1], "spiral", rng=generator(0, "posterior"))
+    assert found.argmax() == data.y[particle]
+
+
 def test_probabilities_of_several_categories_sum_to_1():
     posterior, _ = judge("any spiral", 1, 1)
     assert posterior.shape == (1, 3) and posterior.sum() == pytest.approx(1)

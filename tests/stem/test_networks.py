@@ -99,6 +99,12 @@ def test_layers_that_cannot_be_are_refused(option, value):
         stem.build_network(2, 32, **{option: value})
 
 
+def test_points_are_not_pooled_more_often_than_they_can_be():
+    stem.build_network(2, 32, filters=[4] * 5)
+    with pytest.raises(ValueError, match=r"filters = \(4, 4, 4, 4, 4, 4\): 32 points can be pooled 5 times, not 6"):
+        stem.build_network(2, 32, filters=[4] * 6)
+
+
 @pytest.mark.parametrize("views", [1, 2, 3])
 def test_symmetries_are_those_of_particles_turned_and_mirrored(views):
     """A slice that is turned by the angle between two views, or mirrored, has the same views in another order."""

@@ -84,19 +84,12 @@ def compare_repeats(names):
     Returns
     -------
     DataFrame
-        As `compare`, for each ``seed`` that all have in common.
-
-    Raises
-    ------
-    ValueError
-        If there is no such seed.
+        As `compare`, for each ``seed`` that a network and its counterpart were both trained with.
     """
-    repeats = {name: load_classifier(slug(name)).card.get("repeats", {}) for name in names}
-    if not set.intersection(*map(set, repeats.values())):
-        raise ValueError(f"these networks have no seed in common: {', '.join(names)}")
+    repeats = {name: load_classifier(slug(name)).card["repeats"] for name in names}
     tables = []
-    for seed in sorted(set.intersection(*map(set, repeats.values())), key=int):
-        scores = {n: pd.DataFrame.from_dict(found[seed], "index") for n, found in repeats.items()}
+    for seed in sorted(set().union(*repeats.values()), key=int):
+        scores = {n: pd.DataFrame.from_dict(found[seed], "index") for n, found in repeats.items() if seed in found}
         table = summarise({n: found.rename_axis("task").reset_index() for n, found in scores.items()})
         tables.append(compare(table).assign(seed=int(seed)))
     return pd.concat(tables, ignore_index=True)

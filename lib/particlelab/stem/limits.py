@@ -85,27 +85,19 @@ def best_possible(model, scores, known):
     return accuracies | {f"best possible{end}": min(value, 1.0) for end, value in ends}
 
 
-def check_posterior(model, known):
-    """Compare how often posteriors name the true category with how often they expect to, and with a network.
-
-    Exact posteriors are right as often as they expect, and no network is right more often on the average of many
-    particles.
+def check_posterior(known):
+    """Compare how often posteriors name the true category with how often they expect to: exact ones do equally often.
 
     Parameters
     ----------
-    model : keras.Model
-        Of one task.
     known : Posterior
 
     Returns
     -------
     dict
-        Number of ``particles``; share of them that the posterior tells ``right``, its ``standard error``, the share
-        that it ``expected``, and the share that the ``network`` tells rightly.
+        Number of ``particles``; share of them that the posterior tells ``right``, its ``standard error``, and the share
+        that it ``expected``.
     """
     right = known.posterior.argmax(axis=1) == known.y
-    network = predict(model, known.x).argmax(axis=1) == known.y
     shares = {"right": right.mean(), "standard error": right.std() / np.sqrt(right.size)}
-    return (
-        {"particles": right.size} | shares | {"expected": known.posterior.max(axis=1).mean(), "network": network.mean()}
-    )
+    return {"particles": right.size} | shares | {"expected": known.posterior.max(axis=1).mean()}

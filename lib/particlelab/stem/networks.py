@@ -60,6 +60,8 @@ def build_network(views, points, categories=2, pooling=True, merge="late", seed=
     ------
     ParameterError
         If a layer cannot be so.
+    ValueError
+        If pooling leaves no points.
     """
     keras = load_keras()
     kl = keras.layers
@@ -75,6 +77,8 @@ def build_network(views, points, categories=2, pooling=True, merge="late", seed=
         first = {"kernel_initializer": glorot(), "name": f"convolution_{number}"}
         x = kl.Conv2D(filters, (height, p.kernel), (1, p.stride), padding="same", activation="relu", **first)(x)
         x = kl.BatchNormalization(name=f"normalisation_{number}")(x)
+        if p.pooling and x.shape[2] == 1:
+            raise ValueError(f"filters = {p.filters}: {points} points can be pooled {number} times, not {number + 1}")
         return kl.MaxPooling2D((1, 2))(x) if p.pooling else x
 
     def concatenate(x):

@@ -27,6 +27,11 @@ def simulate_populations(probabilities, y, populations, particles, rng):
     DataFrame
         One row a population: ``true`` share (from 0 to 1, evenly), ``counted``, ``corrected``, ``low``, ``high``
         (`estimate_shares`).
+
+    Raises
+    ------
+    ValueError
+        If there are too few particles of known category to tell the categories apart by.
     """
     rows = []
     for share in np.linspace(0, 1, populations):

@@ -148,7 +148,7 @@ def inspected(layers, rays, projections, angles, evidence, categories, probabili
     """
     views = len(angles)
     specs = [[{"rowspan": views}, {}, {"rowspan": views}], *[[None, {}, None]] * (views - 1)]
-    titles = ["Slice", "Projections; blue speaks for the answer", "Probability"]
+    titles = ["Slice", "Projections; blue speaks for the answer", "Its answer"]
     figure = make_subplots(
         views, 3, specs=specs, column_widths=[0.29, 0.43, 0.28], subplot_titles=titles, horizontal_spacing=0.13
     )
@@ -169,7 +169,7 @@ def inspected(layers, rays, projections, angles, evidence, categories, probabili
     colours = [MORE if category == truth else MATERIAL for category in categories]
     texts = [f"{category}{'<br>(true)' if category == truth else ''}" for category in categories]
     figure.add_trace(go.Bar(x=texts, y=probabilities, marker={"color": colours}, showlegend=False), 1, 3)
-    figure.update_yaxes(range=[0, 1], row=1, col=3)
+    figure.update_yaxes(title="Probability", range=[0, 1], row=1, col=3)
     return figure.update_layout(height=max(430, 170 * views))
 
 
