@@ -60,11 +60,12 @@ class ChiralityStudy(_Experiments):
     experiments: tuple[str, ...] = parameter(
         (
             *("chirality", "chirality, 32 points", "chirality, centre varies", "chirality, pooling"),
+            *("chirality, one view", "chirality, large network", "chirality, a third category"),
             *("chirality, symmetric", "chirality, at best"),
         ),
         "What is carried out: names of experiments in particlelab.stem.experiments",
     )
-    bayes_particles: int = parameter(6, "Particles of each task whose posterior is computed", low=2, high=100_000)
+    bayes_particles: int = parameter(4, "Particles whose posterior is computed", low=2, high=100_000)
 
 
 class DualStudy(_Experiments):
@@ -73,7 +74,9 @@ class DualStudy(_Experiments):
     experiments: tuple[str, ...] = parameter(
         (
             *("chirality", "holes, seen like spirals", "holes, after spirals", "both, holes only"),
-            *("both, spirals only", "both", "both, after spirals"),
+            *("both, spirals only", "both", "both, after spirals", "both, holes weigh more"),
+            *("both, spirals weigh more", "both, spirals fade", "both, large network", "both, denser holes"),
+            *("both, missing spirals", "small clockwise spirals", "small clockwise spirals, after spirals"),
         ),
         "What is carried out: names of experiments in particlelab.stem.experiments",
     )
