@@ -95,6 +95,9 @@ def test_black_is_zero_whatever_the_photometry():
     np.testing.assert_array_equal(read_image(tiff(GREY, colormap=ramp), "a.tif").pixels, ramp[0][GREY])
 
 
+SEPARATE = {"photometric": "rgb", "planarconfig": "separate"}
+
+
 def test_colours_become_grey():
     opaque = np.full_like(GREY, 255)
     for channels in ([GREY] * 3, [*[GREY] * 3, opaque]):
@@ -102,9 +105,15 @@ def test_colours_become_grey():
     red, green, blue = GREY, 255 - GREY, GREY // 2
     luminance = 0.299 * red + 0.587 * green + 0.114 * blue
     colours = np.dstack([red, green, blue])
-    planes = tiff(np.moveaxis(colours, -1, 0), photometric="rgb", planarconfig="separate")
+    planes = tiff(np.moveaxis(colours, -1, 0), **SEPARATE)
     for content, name in [(picture(colours), "a.png"), (tiff(colours, photometric="rgb"), "a.tif"), (planes, "a.tif")]:
         np.testing.assert_allclose(read_image(content, name).pixels, luminance, atol=1e-4)
+
+
+def test_three_frames_of_fractions_are_no_colours():
+    """tifffile writes them as red, green and blue unless it is told otherwise."""
+    frames = np.stack([GREY, GREY / 2, GREY / 3]).astype(np.float32)
+    np.testing.assert_array_equal(read_stack(tiff(frames, **SEPARATE), "a.tif").frames, frames)
 
 
 def test_transparent_parts_are_refused():
@@ -287,6 +296,25 @@ def test_labels_of_signals_are_no_part_of_them():
     np.testing.assert_array_equal(signals.values, SIGNALS)
     assert signals.labels.to_dict("list") == {"angle": [90, 0], "name": ["A", "B 2"]}
     assert signals.labels.index.tolist() == [2, 4]  # lines of the file
+
+
+SAMPLES = np.arange(20.0).reshape(2, 10) / 7
+
+
+@pytest.mark.parametrize("index", [True, False])
+@pytest.mark.parametrize(
+    "names", [range(10), range(1, 11), [f"I{k}" for k in range(10)], [f"x={k / 7}" for k in range(10)]]
+)
+def test_signals_as_pandas_writes_them(index, names):
+    """Its names of columns are numbers unless one gives others; so are those of the lines."""
+    content = pd.DataFrame(SAMPLES, columns=names).to_csv(index=index).encode()
+    np.testing.assert_array_equal(read_signals(content, "a.csv").values, SAMPLES)
+    labelled = pd.DataFrame(SAMPLES, columns=names).assign(**{"Angle (deg)": [90, 0]}).to_csv(index=index).encode()
+    signals = read_signals(labelled, "a.csv", labels=["name", "angle"])
+    np.testing.assert_array_equal(signals.values, SAMPLES)
+    assert signals.labels.to_dict("list") == {"angle": [90, 0]}
+    with pytest.raises(ReadError, match=r"is no part of the signals, like '|is not a finite number"):
+        read_signals(labelled, "a.csv", labels=["name"])
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ sentence that names the file and the cause.
 
 import csv
 import math
+import re
 import tempfile
 import warnings
+from collections import Counter
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +27,7 @@ ENDINGS = {
     "DM4": (".dm4",),
 }
 IMAGE_ENDINGS = tuple(ending for endings in ENDINGS.values() for ending in endings)
+COUNTED = 8  # columns at least that a first line counts, if its numbers are to be names
 LARGEST_PIXEL_NM = 10_000  # a coarser "resolution" is that of a printer or a screen (72 dpi: 353 um)
 NM = {"nm": 1.0, "um": 1e3, "µm": 1e3, "μm": 1e3, "micron": 1e3, "microns": 1e3, "mm": 1e6, "cm": 1e7, "m": 1e9}
 NM |= {"a": 0.1, "å": 0.1, "angstrom": 0.1, "pm": 1e-3, "inch": 2.54e7}
@@ -150,14 +153,16 @@ def read_signals(path_or_bytes, name=None, *, labels=(), max_bytes=300_000_000, 
     """Read signals from a text, one a line: numbers separated by commas, semicolons, tabs or blanks.
 
     Where the separator is no comma, numbers may have decimal commas. Lines that begin with ``#`` are comments. The
-    first line names the columns if it holds no number, or one of ``labels``.
+    first line names the columns if it holds no number, or one of ``labels``, or counts from 0 or 1; a first column that
+    alone has no name numbers the lines, as pandas writes it, and is left out.
 
     Parameters
     ----------
     path_or_bytes, name
         As in `read_image`.
     labels : sequence of str
-        Columns, by name, that tell something of a signal and are no part of it; case does not matter.
+        Columns, by name, that tell something of a signal and are no part of it. Case does not matter, nor what follows
+        the word: "Angle (deg)" is an "angle".
     max_bytes, max_rows : int
         Larger files are refused.
 
@@ -169,22 +174,26 @@ def read_signals(path_or_bytes, name=None, *, labels=(), max_bytes=300_000_000, 
     Raises
     ------
     ReadError
-        If the file is missing, too large or no text, lines have different numbers of cells, or a cell holds no finite
-        number: the message gives line and column.
+        If the file is missing, too large or no text, lines have different numbers of cells, a cell holds no finite
+        number, or a column is named unlike most others and is none of ``labels``: the message gives line and column.
     """
     content, name = _content(path_or_bytes, name, max_bytes)
     text = _text(content, name)
     lines = (line.strip() for line in text.splitlines())
     separator = _separator(next((line for line in lines if line and line[0] != "#"), ""))
     rows, lines = _rows(text, separator, name, max_rows, comments=True)
-    names = [cell.lower() for cell in rows[0]] if rows else []
-    if set(names) & set(labels) or all(_number(cell, separator) is None for cell in names):
+    names = _names(rows[0], labels, separator) if rows else []
+    if names:
         rows, lines = rows[1:], lines[1:]
-    else:
-        names = [""] * len(names)
+    elif rows:
+        names = [""] * len(rows[0])
     if not rows:
         raise ReadError(f"{name} holds no signal: no line of numbers is there")
-    data = [at for at, column in enumerate(names) if column not in labels]
+    data = [at for at, column in enumerate(names) if column not in (*labels, None)]
+    if foreign := _foreign_name([names[at] for at in data]):
+        usual, other = foreign
+        known = f"nor one of {', '.join(labels)}" if labels else "nor anything else that is known"
+        raise ReadError(f"{name}: column {other!r} is no part of the signals, like {usual!r}, {known}")
     values = np.array(
         [[_finite(row[at], separator, name, line, at) for at in data] for row, line in zip(rows, lines, strict=True)]
     )
@@ -304,6 +313,8 @@ def _tiff(content, name, page, max_pixels):
             pages = [~page if page.dtype.kind in "bu" else page for page in pages]
         if first.photometric == PHOTOMETRIC.PALETTE and first.colormap is not None:
             pages = [np.moveaxis(first.colormap[:, page], 0, -1) for page in pages]
+        elif first.planarconfig == 2 and first.dtype.kind == "f":  # three frames, which tifffile calls red, green, blue
+            pages = [plane for page in pages for plane in page]
         elif first.planarconfig == 2:
             pages = [np.moveaxis(page, 0, -1) for page in pages]
         try:
@@ -433,6 +444,30 @@ def _rows(text, separator, name, max_rows, comments=False):
     except csv.Error as error:
         raise ReadError(f"{name}, line {reader.line_num}: {error}") from None
     return rows, ends
+
+
+def _names(cells, labels, separator):
+    """Return the names of columns in a first row, in lower case, None for a column of line numbers; or nothing."""
+    words = [re.match(r"[^\W\d_]*", cell.lower())[0] for cell in cells]
+    names = [
+        word if word in labels and words.count(word) == 1 else cell.lower()
+        for word, cell in zip(words, cells, strict=True)
+    ]
+    unnamed = names[0] == "" and names.count("") == 1
+    rest = cells[unnamed:]
+    counts = len(rest) >= COUNTED and any(rest == [str(first + n) for n in range(len(rest))] for first in (0, 1))
+    if set(names) & set(labels) or counts or all(_number(cell, separator) is None for cell in cells):
+        return [None, *names[1:]] if unnamed else names
+    return []
+
+
+def _foreign_name(names):
+    """Return a name as most are, its numbers apart, and one that is not; or None."""
+    kinds = [re.sub(r"[-+]?\d+([.,]\d+)?(e[-+]?\d+)?", "0", name) for name in names]
+    usual, count = Counter(kinds).most_common(1)[0] if kinds else ("", 0)
+    if len(names) / 2 < count < len(names):
+        return names[kinds.index(usual)], next(n for n, kind in zip(names, kinds, strict=True) if kind != usual)
+    return None
 
 
 def _finite(cell, separator, name, line, at):

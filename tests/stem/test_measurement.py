@@ -135,6 +135,8 @@ def test_projections_of_other_sizes_are_scaled_by_their_edges(models):
         stem.measure([[disk, np.roll(disk, 200)]], model=models["two"])
     with pytest.raises(ValueError, match=r"model '.*two\.keras' looks at 2 views of a particle, got 1"):
         stem.measure([[disk]], model=models["two"])
+    with pytest.raises(ValueError, match="must have at least 16 data points, got 3"):
+        stem.measure([[disk[:3], disk[:3]]], model=models["two"])
 
 
 SPHERES = [(90.0, 70.0, 30.0), (210.4, 81.7, 24.0), (150.0, 200.0, 36.0)]  # x, y, radius; the third is the lowest
@@ -149,9 +151,10 @@ def image_of(spheres, shape=(280, 280)):
 
 def test_spheres_are_found_where_they_are_as_large_as_they_are(models):
     table, projections = stem.take_projections([image_of(SPHERES + CUT)])
-    assert table.particle.tolist() == [1, 2, 3]
-    np.testing.assert_allclose(table[["x_px", "y_px"]], [s[:2] for s in SPHERES], atol=0.15)
-    for (_, _, radius), (row,) in zip(SPHERES, projections, strict=True):
+    assert table.particle.tolist() == [1, 2, 3, 4, 5]
+    assert table.problem.tolist() == [""] * 3 + ["cut by the border of the image"] * 2 and projections[3:] == [[], []]
+    np.testing.assert_allclose(table[["x_px", "y_px"]][:3], [s[:2] for s in SPHERES], atol=0.15)
+    for (_, _, radius), (row,) in zip(SPHERES, projections[:3], strict=True):
         x, found = stem.resample([row], stem.HOLES)
         assert found == pytest.approx(radius, rel=0.005)
         chord = np.sqrt(np.maximum(1 - np.linspace(-1.5, 1.5, 32) ** 2, 0))
@@ -168,8 +171,8 @@ def test_an_image_is_measured_whatever_its_gain_and_offset_and_dark_on_bright(mo
     image = image_of(SPHERES + CUT)
     one = stem.Measurement(model=models["one"])
     table, summary = stem.measure_file(save(tmp_path / "a.tif", image), one)
-    assert table.radius_px.tolist() == pytest.approx([s[2] for s in SPHERES], rel=0.005)
-    assert summary.value[0] == 3 and (table.likeness > 0.1).all()
+    assert table.radius_px[:3].tolist() == pytest.approx([s[2] for s in SPHERES], rel=0.005)
+    assert summary.value[:2].tolist() == [5, 2] and (table.likeness[:3] > 0.1).all() and table.likeness[3:].isna().all()
     for path, parameters in (
         (save(tmp_path / "gain.tif", 3 * image - 1000), one),
         (save(tmp_path / "dark.tif", 500 - image), one.replace(dark=True)),
@@ -201,8 +204,11 @@ def test_pages_are_views_of_the_same_particles(models, tmp_path):
     pages.append(image_of(moved))
     path = save(tmp_path / "a.tif", pages)
     table, _ = stem.measure_file(path, stem.Measurement(model=models["two"]))
-    np.testing.assert_allclose(table.x_px, [150, 88, 208], atol=0.1)  # from top to bottom
-    np.testing.assert_allclose(table.radius_px, [30, 28, 24], rtol=0.005)
+    np.testing.assert_allclose(table.x_px, [150, 88, 208, 150], atol=0.1)  # from top to bottom
+    np.testing.assert_allclose(table.radius_px[:3], [30, 28, 24], rtol=0.005)
+    assert table.problem.tolist()[:3] == [""] * 3 and table.problem[3].startswith("view 2: no whole particle is within")
+    with pytest.raises(ValueError, match="particle 4: view 2: no whole particle is within"):
+        stem.measure_file(path, stem.Measurement(model=models["two"], picked=4))
     with pytest.raises(ValueError, match=r"one\.keras' looks at 1 views of a particle, got 2"):
         stem.measure_file(path, stem.Measurement(model=models["one"]))
     with pytest.raises(ValueError, match="no particle is in all 2 views"):

@@ -18,6 +18,7 @@ from particlelab.stem.shares import estimate_shares
 TABLE_ENDINGS = (".csv", ".txt")
 MEASURED_ENDINGS = (*IMAGE_ENDINGS, *TABLE_ENDINGS)
 TOLD = {"problem": "could not be measured", "unlike the simulation": "unlike the simulation, not in the shares"}
+LEAST_SAMPLES = 16  # of a projection: the edges of a particle, and what lies between them
 TURNED_DEGREES = 5.0  # by which a view may differ from those that the network knows
 
 
@@ -31,7 +32,7 @@ class Measurement(Picking):
         "or as they are if their number fits the model (auto)",
     )
     least_likeness: float = parameter(
-        0.001, "Particles that resemble the simulation less are counted apart; 0 counts all", low=0, below=1
+        0.01, "Particles that resemble the simulation less are counted apart; 0 counts all", low=0, below=1
     )
 
 
@@ -139,7 +140,7 @@ def record(path_or_bytes, parameters, name=None):
     frames = read_stack(path_or_bytes, name).frames
     _check_views(len(frames), p)
     table, projections = take_projections(frames, p)
-    x, radius, problems = _bring(projections, table.particle, lambda views: resample(views, classifier.particles), p)
+    x, radius, problems = _bring(projections, table, lambda views: resample(views, classifier.particles), p)
     return Recorded(table.assign(radius_px=radius, problem=problems), x)
 
 
@@ -221,6 +222,8 @@ def _pick(read, parameters):
 def _rescale(read, parameters):
     """Bring (n, views, samples) projections to the data points of the network."""
     particles, samples = load_classifier(parameters.model).particles, read.intensity.shape[2]
+    if samples < LEAST_SAMPLES:
+        raise ValueError(f"projections, one a row, must have at least {LEAST_SAMPLES} data points, got {samples}")
     if parameters.scaling == "given" and samples != particles.data_points:
         raise ValueError(f"scaling = 'given' needs projections of {particles.data_points} data points, got {samples}")
     by_edges = parameters.scaling == "edges" or samples != particles.data_points
@@ -228,24 +231,26 @@ def _rescale(read, parameters):
     def bring(views):
         return resample(views, particles) if by_edges else (normalise(views[None])[0], np.nan)
 
-    x, _, problems = _bring(read.intensity, read.particles, bring, parameters)
-    return Recorded(pd.DataFrame({"particle": read.particles, "problem": problems}), x)
+    table = pd.DataFrame({"particle": read.particles, "problem": ""})
+    x, _, problems = _bring(read.intensity, table, bring, parameters)
+    return Recorded(table.assign(problem=problems), x)
 
 
-def _bring(projections, names, bring, parameters):
+def _bring(projections, table, bring, parameters):
     """Return (n, views, points) data points, (n,) radii and problems; ``bring`` gives the first two of one particle."""
     classifier = load_classifier(parameters.model)
     x = np.full((len(projections), classifier.views, classifier.particles.data_points), np.nan, np.float32)
-    radius, problems = np.full(len(x), np.nan), [""] * len(x)
+    radius, problems = np.full(len(x), np.nan), list(table.problem)
     for i, views in enumerate(projections):
         try:
             for number, view in enumerate(views, 1):
                 _check_view(view, number)
-            x[i], radius[i] = bring(views)
+            if not problems[i]:
+                x[i], radius[i] = bring(views)
         except ValueError as error:
             problems[i] = str(error)
     if all(problems):
-        raise ValueError(f"particle {next(iter(names))}: {problems[0]}")
+        raise ValueError(f"particle {table.particle.iloc[0]}: {problems[0]}")
     return x, radius, problems
 
 

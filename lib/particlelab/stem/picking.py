@@ -15,6 +15,7 @@ from skimage import filters, measure, segmentation
 from particlelab.parameters import Parameters, parameter
 
 CONTRAST = 4.0  # standard deviations of the background; noise or a slope, cut in two halves, have less than 3.5
+CUT = "cut by the border of the image"
 REACH = 2.0  # radii on either side of the centre that a projection is taken over
 
 
@@ -31,8 +32,10 @@ class Picking(Parameters):
 class Found(NamedTuple):
     """Particles in an image."""
 
-    table: pd.DataFrame  # particle (its number, from 1), x_px, y_px (centroid), radius_px (of a disk of its area)
-    labels: np.ndarray  # (H, W): number of the particle; greater ones are cut by the border
+    table: (
+        pd.DataFrame
+    )  # particle (its number, from 1), x_px, y_px (centroid), radius_px (of a disk of its area), problem
+    labels: np.ndarray  # (H, W): number of the particle
 
 
 def find_particles(image, parameters=None):
@@ -46,7 +49,7 @@ def find_particles(image, parameters=None):
     Returns
     -------
     Found
-        Numbered from top to bottom; those that are cut by the border have no row in the table.
+        Numbered from top to bottom, those last that have a ``problem``: that they are cut by the border.
 
     Raises
     ------
@@ -59,7 +62,8 @@ def find_particles(image, parameters=None):
     contrast = smooth[mask].mean() - smooth[~mask].mean() if mask.any() else 0.0
     if not contrast > CONTRAST * smooth[~mask].std():
         raise ValueError(
-            f"no {'dark' if p.dark else 'bright'} particle stands out from the background (dark = {p.dark})"
+            f"no {'dark' if p.dark else 'bright'} particle stands out from the background (dark = {p.dark}); "
+            "if they are darker than the background, dark must be True"
         )
     labels = measure.label(ndimage.binary_fill_holes(mask))
     regions = measure.regionprops(labels)
@@ -77,8 +81,9 @@ def find_particles(image, parameters=None):
         )
     number = np.zeros(len(regions) + 1, int)
     number[[region.label for region in kept + other]] = np.arange(1, len(kept + other) + 1)
-    rows = [(n, r.centroid[1], r.centroid[0], r.equivalent_diameter_area / 2) for n, r in enumerate(kept, 1)]
-    return Found(pd.DataFrame(rows, columns=["particle", "x_px", "y_px", "radius_px"]), number[labels])
+    rows = [(n, r.centroid[1], r.centroid[0], r.equivalent_diameter_area / 2) for n, r in enumerate(kept + other, 1)]
+    table = pd.DataFrame(rows, columns=["particle", "x_px", "y_px", "radius_px"])
+    return Found(table.assign(problem=[""] * len(kept) + [CUT] * len(other)), number[labels])
 
 
 def take_projections(frames, parameters=None):
@@ -96,14 +101,15 @@ def take_projections(frames, parameters=None):
     Returns
     -------
     table : DataFrame
-        Of `find_particles` in the first view: particles that are there in all views, or the picked one.
+        Of `find_particles` in the first view: all particles, or the picked one. Not to be there, as a whole, in another
+        view is a ``problem``, too.
     projections : list of list of (samples,) ndarray
-        By particle and view; more material is more intensity.
+        By particle and view; more material is more intensity. Nothing where there is a problem.
 
     Raises
     ------
     ValueError
-        See `find_particles`; and if no particle is there in all views, or the picked one is not.
+        See `find_particles`; and if no particle is there in all views, or the picked one is none of them.
     """
     p, frames = parameters or Picking(), np.asarray(frames)
     views = []
@@ -113,24 +119,25 @@ def take_projections(frames, parameters=None):
         except ValueError as error:
             raise ValueError(f"view {number}: {error}" if len(frames) > 1 else str(error)) from None
     table = views[0].table
-    same = np.empty((len(table), len(views)), int)  # row in the table of each view
-    there = np.ones(len(table), bool)
-    for k, view in enumerate(views):
-        tree = spatial.KDTree(view.table[["x_px", "y_px"]])
-        distance, same[:, k] = tree.query(table[["x_px", "y_px"]])
-        there &= distance <= table.radius_px
-    if not there.any():
+    whole = [view.table[view.table.problem == ""] for view in views]
+    same = np.empty((len(whole[0]), len(views)), int)  # row in the table of each view
+    for k, found in enumerate(whole):
+        distance, same[:, k] = spatial.KDTree(found[["x_px", "y_px"]]).query(whole[0][["x_px", "y_px"]])
+        gone = whole[0].index[distance > whole[0].radius_px]
+        table.loc[gone, "problem"] = f"view {k + 1}: no whole particle is within one radius of where it is in the first"
+    if (table.problem != "").all():
         raise ValueError(f"no particle is in all {len(views)} views within one radius of where it is in the first")
     if p.picked is not None:
-        there &= table.particle == p.picked
-        if not there.any():
+        if p.picked not in set(table.particle):
             raise ValueError(f"picked = {p.picked} is none of the particles, which are 1 to {len(table)}")
+        table = table[table.particle == p.picked]
     nearest = [segmentation.expand_labels(view.labels, sum(view.labels.shape)) for view in views]
     bright = [_bright(frame, p) for frame in frames]
     projections = [
-        [_row(bright[k], nearest[k], views[k].table.iloc[row], p) for k, row in enumerate(rows)] for rows in same[there]
+        [] if row.problem else [_row(bright[k], nearest[k], views[k].table.iloc[at], p) for k, at in enumerate(same[i])]
+        for i, row in zip(table.index, table.itertuples(), strict=True)
     ]
-    return table[there].reset_index(drop=True), projections
+    return table.reset_index(drop=True), projections
 
 
 def _bright(image, parameters):

@@ -99,7 +99,7 @@ def _most_likely(mean, counts, rates):
         constraints={"type": "eq", "fun": lambda shares: shares.sum() - 1, "jac": np.ones_like},
         options={"ftol": 1e-14, "maxiter": 1000},
     ).x
-    shares = np.clip(found, 0, 1)
+    shares = np.clip(np.round(found, 12), 0, 1)
     return shares / shares.sum()
 
 
