@@ -80,7 +80,8 @@ def best_possible(model, scores, known):
     """
     own, lost = scores.iloc[0], regret(known.posterior, predict(model, known.x))
     best, reach = own.accuracy + lost.estimate, Z * np.hypot(own.standard_error, lost.standard_error)
-    ends = zip(("", "_low", "_high"), (best, best - reach, best + reach), strict=True)
+    low = max(best - reach, own.accuracy - Z * own.standard_error)  # no network surpasses it
+    ends = zip(("", "_low", "_high"), (best, low, best + reach), strict=True)
     accuracies = {"network": own.accuracy, "regret": lost.estimate, "its standard error": lost.standard_error}
     return accuracies | {f"best possible{end}": min(value, 1.0) for end, value in ends}
 

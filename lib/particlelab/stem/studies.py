@@ -75,8 +75,8 @@ class DualStudy(_Experiments):
         (
             *("chirality", "holes, seen like spirals", "holes, after spirals", "both, holes only"),
             *("both, spirals only", "both", "both, after spirals", "both, holes weigh more"),
-            *("both, spirals weigh more", "both, spirals fade", "both, large network", "both, denser holes"),
-            *("both, missing spirals", "small clockwise spirals", "small clockwise spirals, after spirals"),
+            *("both, spirals weigh more", "both, spirals fade", "both, denser holes", "both, missing spirals"),
+            *("small clockwise spirals", "small clockwise spirals, after spirals"),
         ),
         "What is carried out: names of experiments in particlelab.stem.experiments",
     )

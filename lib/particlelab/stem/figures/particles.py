@@ -63,9 +63,9 @@ def particle(layers, angles, sinogram_angles, sinogram, rays, projections):
         figure.add_hline(y=angle % 360, line=line, row=1, col=3)
     figure.update_xaxes(title="x / average radius", range=[-reach, reach], row=1, col=1)
     figure.update_yaxes(title="y / average radius", scaleanchor="x", range=[-reach, reach], row=1, col=1)
-    figure.update_xaxes(title="Position on the detector", row=1, col=2)
+    figure.update_xaxes(title="Position / average radius", row=1, col=2)
     figure.update_yaxes(title="Intensity, 0 to 1", row=1, col=2)
-    figure.update_xaxes(title="Position on the detector", row=1, col=3)
+    figure.update_xaxes(title="Position / average radius", row=1, col=3)
     figure.update_yaxes(title="Turned by / °", row=1, col=3)
     return figure.update_layout(height=470, legend=BELOW)
 
@@ -103,12 +103,12 @@ def gallery(layers, rays, projections, angles, titles):
         anchor = figure.get_subplot(1, slice_ + 1).yaxis.anchor
         figure.update_yaxes(visible=False, range=[-1.7, 1.7], scaleanchor=anchor, row=1, col=slice_ + 1)
         figure.update_yaxes(range=[-0.05, 1.05], showticklabels=slice_ == 0, row=2, col=slice_ + 1)
-    figure.update_xaxes(title="Position on the detector", row=2)
+    figure.update_xaxes(title="Position / average radius", row=2)
     figure.update_yaxes(title="Intensity, 0 to 1", row=2, col=1)
     return figure.update_layout(height=500, legend=BELOW)
 
 
-def curves(x, by_name, x_title="Position on the detector", y_title="Intensity, 0 to 1", bands=None):
+def curves(x, by_name, x_title="Position / average radius", y_title="Intensity, 0 to 1", bands=None):
     """Draw several curves over one axis, with bands around those that have one.
 
     Parameters
@@ -158,14 +158,14 @@ def inspected(layers, rays, projections, angles, evidence, categories, probabili
     figure.update_yaxes(title="y / average radius", scaleanchor="x", range=[-1.7, 1.7], row=1, col=1)
     most = max(np.abs(evidence).max(), 0.1)
     right = figure.get_subplot(1, 2).xaxis.domain[1]
-    bar = {"title": {"text": "log odds", "side": "right"}, "x": right + 0.005, "len": 0.9, "thickness": 10}
+    bar = {"title": {"text": "log odds", "side": "top"}, "x": right + 0.005, "len": 0.9, "thickness": 10}
     for row, angle in enumerate(angles, 1):
         line = {"mode": "lines", "line": {"color": VIEWS[(row - 1) % len(VIEWS)], "width": 2}}
         figure.add_trace(go.Scatter(x=rays, y=projections[row - 1], showlegend=False, **line), row, 2)
         strip = {"colorscale": "RdBu", "zmin": -most, "zmax": most, "showscale": row == 1, "colorbar": bar}
         figure.add_trace(go.Heatmap(x=rays, y=[-0.25, -0.08], z=evidence[row - 1 : row], **strip), row, 2)
         figure.update_yaxes(title=f"{angle:.0f}°", range=[-0.27, 1.05], row=row, col=2)
-        figure.update_xaxes(title="Position on the detector" if row == views else "", row=row, col=2)
+        figure.update_xaxes(title="Position / average radius" if row == views else "", row=row, col=2)
     colours = [MORE if category == truth else MATERIAL for category in categories]
     texts = [f"{category}{'<br>(true)' if category == truth else ''}" for category in categories]
     figure.add_trace(go.Bar(x=texts, y=probabilities, marker={"color": colours}, showlegend=False), 1, 3)
@@ -203,7 +203,7 @@ def classified(rays, x, table):
     figure.update_yaxes(title="Intensity, 0 to 1", row=1, col=1)
     figure.update_xaxes(title="Particle", row=1, col=2)
     figure.update_yaxes(title="Probability", range=[0, 1], row=1, col=2)
-    return figure.update_layout(height=470, barmode="stack", legend=BELOW)
+    return figure.update_layout(height=500, barmode="stack", legend=BELOW | {"y": -0.3})
 
 
 def _material(number, layer):
