@@ -152,4 +152,4 @@ def _number(value, decimals):
     size = _magnitude(value)
     if value and not -4 < size <= 9:  # 1.2e-07
         return f"{value:.{max(decimals + size - 1, 0)}e}"
-    return f"{round(value, decimals):.{max(decimals, 0)}f}"
+    return f"{round(value, decimals) + 0.0:.{max(decimals, 0)}f}"  # 0 rather than -0
