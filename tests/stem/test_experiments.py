@@ -171,8 +171,8 @@ def test_a_study_trains_each_network_from_the_one_that_it_starts_from(tmp_path):
     study = stem.DualStudy(train=True, experiments=names, **dict(LITTLE))
     assert tuple(stem.conduct_all(study, run)) == names
     assert starts == [None, tmp_path / "chirality" / "model.keras", None]
-    with pytest.raises(ValueError, match=r"'chirality, one view' can only be trained \(train = True\)"):
-        stem.judge_shipped("chirality, one view", stem.ChiralityStudy())
+    with pytest.raises(ValueError, match=r"'both, large network' can only be trained \(train = True\)"):
+        stem.judge_shipped("both, large network", stem.DualStudy())
 
 
 SHIPPED = {*stem.HoleStudy().experiments, *stem.ChiralityStudy().experiments, *stem.DualStudy().experiments}
