@@ -1,0 +1,168 @@
+"""What a camera counts: photons in closed form, noise with its mean and variance, optics against the literature."""
+
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from particlelab import diffusion
+from particlelab.diffusion.psf import STEPS, tabulate
+from particlelab.parameters import ParameterError
+from particlelab.randomness import generator
+
+STILL = diffusion.Imaging(frames=1, substeps=1)
+
+
+def at(x_nm, y_nm, imaging=STILL):
+    """The expected image of a still molecule."""
+    path = np.broadcast_to(np.array([x_nm, y_nm], float), (1, imaging.frames, imaging.substeps, 2))
+    return diffusion.expected_images(path, imaging)[0, 0]
+
+
+def test_a_pixel_holds_the_integral_of_the_gaussian():
+    """Error functions at the edges of the pixels; x runs to the right, y down, from the middle."""
+    image = at(130.0, -240.0) - 1
+    edges = (np.arange(65) - 32) * 100.0
+    across, down = (np.diff(stats.norm.cdf(edges, middle, 130.0)) for middle in (130.0, -240.0))
+    assert image == pytest.approx(500 * np.outer(down, across), abs=1e-3)
+
+
+def test_light_is_neither_lost_nor_made():
+    assert (at(0, 0) - 1).sum() == pytest.approx(500, rel=1e-5)
+    assert (at(-3200.0, 0) - 1).sum() == pytest.approx(250, rel=1e-5)  # on the edge: half of it
+    assert (at(1e5, 0) - 1).sum() == 0
+
+
+def test_the_image_of_a_path_is_the_mean_of_its_positions():
+    imaging = diffusion.Imaging(frames=1, substeps=3)
+    places = np.array([[0.0, 0.0], [300.0, 50.0], [-120.0, 400.0]])
+    whole = diffusion.expected_images(places[None, None], imaging)[0, 0]
+    assert whole == pytest.approx(np.mean([at(*place) for place in places], axis=0), abs=1e-3)
+
+
+@pytest.mark.parametrize("background", [0.0, 0.7, 3.0, 40.0])
+def test_counts_of_background_are_poisson(background):
+    """By chi-squared over the counts, with a molecule that is dark: 1e-4 of all seeds would fail."""
+    imaging = diffusion.Imaging(photons=0, background=background)
+    counts = diffusion.simulate(np.ones(8), imaging, generator(3, "counts")).frames
+    assert np.array_equal(counts, counts.round())
+    found = np.bincount(counts.astype(int).ravel())
+    expected = counts.size * stats.poisson.pmf(np.arange(len(found)), background)
+    many = expected > 20
+    statistic = ((found - expected)[many] ** 2 / expected[many]).sum()
+    assert stats.chi2.sf(statistic, max(1, many.sum() - 1)) > 1e-4
+    assert counts.mean() == pytest.approx(background, abs=5 * (background / counts.size) ** 0.5)
+
+
+@pytest.mark.parametrize(
+    ("values", "variance"),
+    [
+        ({}, lambda mean: mean),
+        ({"read_noise": 3.0}, lambda mean: mean + 9.0),
+        ({"camera": "emccd"}, lambda mean: 2 * mean),  # the excess noise of multiplication
+        ({"read_noise": 2.0, "gain": 7.0, "offset": -30.0}, lambda mean: mean + 4.0),
+    ],
+)
+def test_each_pixel_has_the_mean_and_variance_of_its_camera(values, variance):
+    """In photons, over 4000 images of the same still molecule; every pixel of its middle and of the dark."""
+    imaging = STILL.replace(size=16, **values)
+    n = 4000
+    images = diffusion.render(np.zeros((n, 1, 1, 2)), imaging, generator(0, "camera"))[:, 0]
+    photons, expected = (images - imaging.offset) / imaging.gain, at(0, 0, imaging)
+    deviation = (photons.mean(axis=0) - expected) / np.sqrt(variance(expected) / n)
+    assert np.abs(deviation).max() < 5
+    assert (deviation**2).mean() == pytest.approx(1, abs=5 * (2 / 256) ** 0.5)
+    assert np.median(photons.var(axis=0) / variance(expected)) == pytest.approx(1, abs=0.02)
+
+
+def test_what_is_drawn_does_not_depend_on_the_number_of_threads(monkeypatch):
+    drawn = []
+    for threads in (1, 3):
+        monkeypatch.setattr("particlelab.diffusion.imaging.get_num_threads", lambda threads=threads: threads)
+        drawn.append(diffusion.simulate(np.ones(20), diffusion.Imaging(size=16), generator(0)).frames)
+    assert np.array_equal(*drawn)
+
+
+def test_the_middle_of_a_path_or_its_beginning_stands_in_the_central_pixel():
+    for centred_on, middle in (
+        ("path", lambda p: (p.max(axis=(1, 2)) + p.min(axis=(1, 2))) / 2),
+        ("start", lambda p: p[:, 0, 0]),
+    ):
+        imaging = diffusion.Imaging(centred_on=centred_on)
+        places = middle(diffusion.place_paths(np.full(400, 5.0), imaging, generator(0)))
+        assert np.abs(places).max() <= 50 and places.std() == pytest.approx(100 / 12**0.5, rel=0.1)
+
+
+def test_molecules_leave_the_field_of_view_or_are_reflected():
+    far = {"size": 16, "centred_on": "start"}
+    inside = diffusion.place_paths(np.full(50, 10.0), diffusion.Imaging(edge="reflect", **far), generator(0))
+    assert np.abs(inside).max() <= 800
+    leaving = diffusion.simulate(np.full(50, 10.0), diffusion.Imaging(background=0, **far), generator(0))
+    gone = (np.abs(leaving.positions_nm) > 800 + 5 * 130).any(axis=-1).all(axis=-1)
+    assert gone.any() and not leaving.frames[gone].any()
+
+
+def test_blinking_and_bleaching_leave_the_share_of_light_that_rates_say():
+    """Lit at first, then by s + (1 - s) exp(-(a + b) t), s = b / (a + b); not bleached until t by exp(-rate t).
+
+    Means over molecules, to five standard errors.
+    """
+    times = np.arange(160) * 1e-3
+    n, base = 600, {"background": 0.0, "size": 16}
+    blinking = diffusion.Imaging(off_1_per_s=30.0, on_1_per_s=10.0, **base)
+    light = diffusion.simulate(np.zeros(n), blinking, generator(1)).frames.sum(axis=(1, 2, 3)) / (16 * 500)
+    assert abs(light.mean() - (0.25 + 0.75 * np.exp(-40 * times)).mean()) < 5 * light.std() / n**0.5
+    bleaching = diffusion.Imaging(bleaching_1_per_s=20.0, **base)
+    light = diffusion.simulate(np.zeros(n), bleaching, generator(2)).frames.sum(axis=(1, 2, 3)) / (16 * 500)
+    assert abs(light.mean() - np.exp(-20 * times).mean()) < 5 * light.std() / n**0.5
+
+
+def test_the_airy_pattern_is_the_integral_over_pixels_of_bessel_functions():
+    """(2 J1(v) / v)^2 with v = 2 pi NA r / wavelength, summed over a fine grid in each of some pixels."""
+    table = tabulate("airy", 100.0, 670.0, 1.4, 0.0, 0.0, 24)
+    wave = 2 * np.pi * 1.4 / 670.0
+    fine = (np.arange(200) + 0.5) / 2 - 50  # nm
+    for i, j in ((0, 0), (7, 20), (33, 2)):
+        x, y = np.meshgrid(fine + i * 100 / STEPS, fine + j * 100 / STEPS)
+        v = wave * np.hypot(x, y) + 1e-12
+        density = wave**2 / (4 * np.pi) * (2 * special.j1(v) / v) ** 2
+        assert table[j, i] == pytest.approx(density.sum() * 0.25, abs=2e-5)
+
+
+def test_gibson_and_lanni_agree_with_airy_in_focus_at_the_glass_and_spread_beyond():
+    """For an aperture below that of water; moving the objective by z is symmetric at the glass."""
+    optics = (100.0, 670.0, 1.2)
+    airy = tabulate("airy", *optics, 0.0, 0.0, 24)
+    assert tabulate("gibson-lanni", *optics, 0.0, 0.0, 24) == pytest.approx(airy, abs=1e-9)
+    up, down = (tabulate("gibson-lanni", *optics, z, 0.0, 24) for z in (800.0, -800.0))
+    assert up == pytest.approx(down, abs=1e-9) and up[0, 0] < airy[0, 0] / 2
+    deep = tabulate("gibson-lanni", *optics, 0.0, 800.0, 24)
+    assert deep[0, 0] < airy[0, 0] / 2  # a deeper molecule is out of focus
+
+
+def test_bad_input_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"diffusion_um2_s must be finite numbers of at least 0, shape \(n,\)"):
+        diffusion.simulate([1.0, -0.5], rng=generator(0))
+    with pytest.raises(ValueError, match="rng is missing"):
+        diffusion.simulate([1.0])
+    with pytest.raises(
+        ParameterError, match=r"pixel_size_nm = 0 is not allowed; expected 0 < pixel_size_nm <= 10000 nm"
+    ):
+        diffusion.Imaging(pixel_size_nm=0)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"psf": "airy"}, {"camera": "emccd", "read_noise": 2.0, "gain": 3.0, "offset": 10.0}, {"off_1_per_s": 30.0}],
+)
+def test_torch_renders_the_same_camera(values):
+    """Means over many movies of one path agree pixel by pixel, and so does the variance of all pixels."""
+    imaging = diffusion.Imaging(size=16, frames=2, **values)
+    from particlelab.diffusion.torch_imaging import render_in_torch
+
+    n, rng = 1500, generator(0, "torch")
+    path = diffusion.place_paths([3.0], imaging, rng).repeat(n, axis=0)
+    ours, torchs = diffusion.render(path, imaging, rng), render_in_torch(path, imaging, rng, "cpu").numpy()
+    error = np.sqrt((ours.var(axis=0) + torchs.var(axis=0)) / n)
+    deviation = (ours.mean(axis=0) - torchs.mean(axis=0)) / error
+    assert np.abs(deviation).max() < 5 and (deviation**2).mean() == pytest.approx(1, abs=0.2)
+    assert np.median(ours.var(axis=0) / torchs.var(axis=0)) == pytest.approx(1, abs=0.02)
