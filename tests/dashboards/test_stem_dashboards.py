@@ -11,8 +11,8 @@ SIMULATE, HOLES = "20_stem_simulate_projections", "21_stem_holes"
 FEW = {"validation_particles": 400}
 NOTEBOOKS = {
     SIMULATE: {"particles": 100},
-    HOLES: {"experiments": ["one view", "two views"], "populations": 10, **FEW},
-    "22_stem_chirality": {"experiments": ["chirality", "chirality, a third category"], **FEW},
+    HOLES: {"experiments": ["one view", "two views"], "populations": 10, "bayes_particles": 2, **FEW},
+    "22_stem_chirality": {"experiments": ["chirality", "chirality, a third category"], "bayes_particles": 2, **FEW},
     "23_stem_transfer_and_dual": {"experiments": ["holes, seen like spirals", "holes, after spirals", "both"], **FEW},
 }
 
