@@ -8,7 +8,7 @@ import numpy as np
 from numba import get_num_threads, njit
 from scipy import special
 
-from particlelab.diffusion.motion import Motion, draw_paths, reflect
+from particlelab.diffusion.motion import Motion, draw_paths, reflect, switch
 from particlelab.diffusion.psf import STEPS, integrate_gaussian, tabulate
 from particlelab.parameters import parameter
 
@@ -153,14 +153,8 @@ def draw_light(n, imaging, rng):
     lit = np.full((n, count), p.photons / p.substeps)
     part_s = p.exposure_s / p.substeps
     times = (np.arange(p.frames)[:, None] * p.interval_s + np.arange(p.substeps) * part_s).ravel()
-    if p.off_1_per_s:  # as between the states of the motion: forgotten and drawn anew
-        rate = p.off_1_per_s + p.on_1_per_s
-        passed = np.diff(times, prepend=0.0)
-        forgotten = rng.random((n, count)) > np.exp(-rate * passed)
-        on = rng.random((n, count)) < p.on_1_per_s / rate
-        on[:, 0] = forgotten[:, 0] = True
-        last = np.maximum.accumulate(np.where(forgotten, np.arange(count), 0), axis=1)
-        lit *= np.take_along_axis(on, last, axis=1)
+    if p.off_1_per_s:
+        lit[switch(n, np.diff(times, prepend=0.0), p.off_1_per_s, p.on_1_per_s, rng, settled=False)] = 0
     if p.bleaching_1_per_s:
         lit *= times < rng.exponential(1 / p.bleaching_1_per_s, (n, 1))
     return lit.reshape(n, p.frames, p.substeps)

@@ -93,16 +93,39 @@ def reflect(positions, limit):
     return limit - np.abs((positions + limit) % (4 * limit) - 2 * limit)
 
 
+def switch(n, steps_s, leaving_1_per_s, leaving_2_per_s, rng, settled=True):
+    """Draw when each of n molecules is in the second of two states, which it enters and leaves at constant rates.
+
+    Over a step of time t the state is forgotten with a probability of 1 - exp(-(sum of the rates) t), and then drawn
+    anew by the share of time that each state has: exact at any step.
+
+    Parameters
+    ----------
+    n : int
+    steps_s : (k,) array
+        Time before each point; that before the first does not count.
+    leaving_1_per_s, leaving_2_per_s : float
+        Rates at which the first and the second state are left; not both 0.
+    rng : numpy.random.Generator
+    settled : bool
+        Begin in either state by its share, or else in the first.
+
+    Returns
+    -------
+    (n, k) bool ndarray
+    """
+    rate = leaving_1_per_s + leaving_2_per_s
+    forgotten = rng.random((n, len(steps_s))) > np.exp(-rate * steps_s)
+    second = rng.random((n, len(steps_s))) < leaving_1_per_s / rate
+    forgotten[:, 0] = True
+    second[:, 0] &= settled
+    last = np.maximum.accumulate(np.where(forgotten, np.arange(len(steps_s)), 0), axis=1)
+    return np.take_along_axis(second, last, axis=1)
+
+
 def _relative_diffusion(n, steps_s, motion, rng):
     """Return the diffusion coefficient along each step, (n, steps), as a multiple of that of the first state."""
-    out, back = motion.leaving_1_per_s, motion.leaving_2_per_s
-    if motion.second_state == 1 or out == 0:
+    if motion.second_state == 1 or motion.leaving_1_per_s == 0:
         return np.ones((n, 1))
-    share = out / (out + back)  # of time in the second state
-    # over a step the state is forgotten by exp(-(out + back) t), and drawn anew by its share where it is
-    forgotten = rng.random((n, len(steps_s))) > np.exp(-(out + back) * steps_s)
-    forgotten[:, 0] = True
-    drawn = rng.random((n, len(steps_s))) < share
-    last = np.maximum.accumulate(np.where(forgotten, np.arange(len(steps_s)), 0), axis=1)
-    second = np.take_along_axis(drawn, last, axis=1)
+    second = switch(n, steps_s, motion.leaving_1_per_s, motion.leaving_2_per_s, rng)
     return np.where(second, motion.second_state, 1.0)
