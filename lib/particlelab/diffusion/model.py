@@ -1,0 +1,151 @@
+"""A trained network as one uses it: from a movie to D with an interval."""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from particlelab.diffusion.imaging import Imaging
+from particlelab.diffusion.networks import SYMMETRIES, Network, see, turn
+from particlelab.learning.models import half_precision, load_trained, save_model
+
+BATCH = 128  # movies that are looked at together
+
+
+class Prediction(NamedTuple):
+    """Diffusion coefficients of movies."""
+
+    diffusion_um2_s: np.ndarray  # (n,)
+    lower: np.ndarray  # (n,) um^2/s: the interval holds the truth in as many cases as was asked for
+    upper: np.ndarray  # (n,)
+
+
+class Model:
+    """A trained network and its card.
+
+    Attributes
+    ----------
+    network : torch.nn.Module
+        Of `network_layers`.
+    card : dict
+        See `save_model`; ``card["training"]`` holds the conditions that it has learned, ``card["stretch"]`` by what its
+        standard deviations are multiplied.
+    """
+
+    def __init__(self, network, card):
+        self.network, self.card = network.eval(), card
+
+    @functools.cached_property
+    def imaging(self):
+        """The conditions that it has learned, in the middle of their range."""
+        return Imaging.select(self.card["training"])
+
+    def predict(self, frames, imaging=None, coverage=0.9):
+        """Read diffusion coefficients from movies.
+
+        The network's answers for a movie, turned and reflected in all eight ways, are averaged. Its mean of ln D and
+        its standard deviation s give D = exp(mean - s^2 / 2), which is right on average.
+
+        Parameters
+        ----------
+        frames : (n, T, H, W) array_like
+            Counts of any gain and offset.
+        imaging : Imaging, optional
+            Pixel size and interval, where they are not those of the training: the network sees pixels and frames.
+        coverage : float
+            Share of intervals that hold the truth.
+
+        Returns
+        -------
+        Prediction
+
+        Raises
+        ------
+        ValueError
+            If frames are no movies of finite counts, or of a number of frames that the network does not know.
+        """
+        imaging = imaging or self.imaging
+        mean, deviation = self.look(frames)
+        deviation = deviation * self.card.get("stretch", 1.0)
+        mean = mean + np.log((imaging.pixel_size_nm / 1e3) ** 2 / imaging.interval_s)
+        half = special.ndtri((1 + coverage) / 2) * deviation
+        return Prediction(np.exp(mean - deviation**2 / 2), np.exp(mean - half), np.exp(mean + half))
+
+    def look(self, frames):
+        """Return the network's mean and standard deviation of ln(D interval / pixel^2) for movies, each (n,)."""
+        import torch
+
+        frames = self._check(frames)
+        found = []
+        with torch.inference_mode():
+            for start in range(0, len(frames), BATCH):
+                width = self.imaging.psf_sigma_nm / self.imaging.pixel_size_nm
+                seen = see(frames[start : start + BATCH], Network.select(self.card["training"]), width)
+                seen = tuple(map(torch.from_numpy, seen))
+                answers = [torch.stack(self.network(*turn(seen, symmetry))) for symmetry in range(SYMMETRIES)]
+                found.append(torch.stack(answers).mean(dim=0).numpy().astype(float))
+        mean, log_deviation = np.concatenate(found, axis=1) if found else np.empty((2, 0))
+        return mean, np.exp(log_deviation)
+
+    def calibrate(self, frames, diffusion_um2_s):
+        """Stretch the intervals so that 90 % of them hold the truth of movies that the network has not seen.
+
+        Parameters
+        ----------
+        frames : (n, T, H, W) array
+        diffusion_um2_s : (n,) array
+        """
+        mean, deviation = self.look(frames)
+        truth = np.log(diffusion_um2_s * self.imaging.interval_s / (self.imaging.pixel_size_nm / 1e3) ** 2)
+        self.card["stretch"] = float(np.quantile(np.abs(truth - mean) / deviation, 0.9) / special.ndtri(0.95))
+
+    def save(self, path):
+        """Write the model file (.safetensors) and its card beside it."""
+        return save_model(path, half_precision(self.network), self.card)
+
+    def _check(self, frames):
+        frames = np.ascontiguousarray(frames, np.float32)
+        if frames.ndim != 4 or 0 in frames.shape[1:] or min(frames.shape[2:]) < 8:
+            raise ValueError(f"frames must be (n, T, H, W) of at least 8 by 8 pixels, got {frames.shape}")
+        if not np.isfinite(frames).all():
+            raise ValueError("frames must be finite counts, got NaN or infinite ones")
+        known = self.card["training"]
+        if known["kind"] in ("resnet2d", "park") and frames.shape[1] != known["frames"]:
+            raise ValueError(
+                f"a network of kind {known['kind']!r} knows movies of {known['frames']} frames, got {frames.shape[1]}"
+            )
+        return frames
+
+
+def load_model(name="default"):
+    """Load a trained model.
+
+    Parameters
+    ----------
+    name : str or path
+        One that ships, or the path of a ``.safetensors`` file.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ValueError
+        If there is no such model, or the file holds something else.
+    """
+    return load_trained("diffusion", name, _build)
+
+
+def _build(path, weights, card):
+    import torch
+
+    from particlelab.diffusion.network_layers import build
+
+    try:
+        network = build(Network.select(card["training"]), card["training"]["frames"])
+        network.load_state_dict({key: torch.from_numpy(np.array(value)) for key, value in weights.items()})
+    except (KeyError, RuntimeError) as error:
+        raise ValueError(f"{path} holds no network that reads diffusion: {error}") from None
+    return Model(network, card)

@@ -1,0 +1,170 @@
+"""Training on movies that are simulated while a network learns, each seen once."""
+
+import math
+
+import numpy as np
+from pydantic import model_validator
+
+from particlelab.diffusion.imaging import CHUNK, Imaging, simulate
+from particlelab.diffusion.model import Model
+from particlelab.diffusion.networks import Network, see
+from particlelab.parameters import parameter
+from particlelab.randomness import generator, log_uniform
+
+COVERED = 0.9  # share of intervals that hold the truth
+
+
+class Training(Imaging, Network):
+    """What a network learns from: movies under these conditions, or within a factor of them."""
+
+    diffusion_low_um2_s: float = parameter(0.03, "Smallest diffusion coefficient", unit="um^2/s", above=0, high=1e4)
+    diffusion_high_um2_s: float = parameter(40.0, "Largest diffusion coefficient", unit="um^2/s", above=0, high=1e4)
+    fewest_frames: int = parameter(16, "Frames of the shortest movies; the longest have `frames`", low=1, high=10_000)
+    photons_factor: float = parameter(1.0, "Photons are so many times more or fewer at most", low=1, high=100)
+    background_factor: float = parameter(1.0, "Background is so many times more or less at most", low=1, high=1000)
+    psf_factor: float = parameter(1.0, "The point-spread function is so many times wider or narrower", low=1, high=3)
+    iterations: int = parameter(3000, "Iterations", low=1, high=10_000_000)
+    batch: int = parameter(256, "Movies in an iteration", low=2, high=65_536)
+    learning_rate: float = parameter(1e-3, "Highest learning rate", above=0, high=1)
+    weight_decay: float = parameter(1e-4, "Weight decay", low=0, high=1)
+    calibration: int = parameter(4000, "Movies by which the intervals are calibrated", low=100, high=1_000_000)
+    workers: int = parameter(0, "Processes that simulate ahead of the training", low=0, high=64)
+
+    @model_validator(mode="after")
+    def _ranges(self):
+        if self.diffusion_low_um2_s >= self.diffusion_high_um2_s:
+            raise ValueError(
+                f"diffusion_low_um2_s = {self.diffusion_low_um2_s:g} must be below "
+                f"diffusion_high_um2_s = {self.diffusion_high_um2_s:g}"
+            )
+        if self.fewest_frames > self.frames:
+            raise ValueError(f"fewest_frames = {self.fewest_frames} must be at most frames = {self.frames}")
+        if self.fewest_frames < self.frames and self.kind in ("resnet2d", "park"):
+            raise ValueError(f"kind = {self.kind!r} knows one number of frames: fewest_frames must be {self.frames}")
+        if self.window % 2 == 0:
+            raise ValueError(f"window = {self.window} must be odd")
+        return self
+
+
+def train(parameters=None, rng=None, folder=None, progress=None):
+    """Train a network to read ln D from movies, with an uncertainty, by the Gaussian likelihood.
+
+    The diffusion coefficients are even in their logarithm. No movie is seen twice: the document found that a network
+    soon knows by heart what it sees again.
+
+    Parameters
+    ----------
+    parameters : Training, optional
+    rng : numpy.random.Generator
+        Gives the seed of the movies and of the first weights.
+    folder : path, optional
+        For checkpoints: a training that was killed goes on from the last one, if all else is the same.
+    progress : callable, optional
+        Called with the share that is done and a text.
+
+    Returns
+    -------
+    Model
+        With a table ``history`` of the training: ``iteration``, ``loss``, ``learning_rate``.
+
+    Raises
+    ------
+    ValueError
+        If there is no rng, or the folder holds another training's checkpoint.
+    """
+    import torch
+
+    from particlelab.diffusion.imaging import check_rng
+    from particlelab.diffusion.network_layers import build
+    from particlelab.learning import training
+
+    p = parameters or Training()
+    seed = int(check_rng(rng).integers(2**31))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = build(p, p.frames)
+    history = training.train(
+        network,
+        _Movies(p, seed),
+        _loss,
+        lambda network: _optimiser(network, p),
+        iterations=p.iterations,
+        seed=seed,
+        folder=folder,
+        name=f"{p.replace(workers=0)!r}, {seed}",
+        workers=p.workers,
+        progress=progress,
+    )
+    card = {
+        "purpose": "Reads the diffusion coefficient of a single molecule from its movie, with an interval; trained on "
+        "simulated movies only.",
+        "training": p.model_dump(mode="json") | {"seed of the movies and the first weights": seed},
+        "loss": training.course(history),
+    }
+    model = Model(network, card)
+    model.calibrate(*draw_movies(p, p.calibration, generator(seed, "calibration")))
+    model.history = history
+    return model
+
+
+def draw_movies(parameters, n, rng, frames=None):
+    """Simulate movies as a network learns from them.
+
+    Parameters
+    ----------
+    parameters : Training
+    n : int
+    rng : numpy.random.Generator
+    frames : int, optional
+        Of each movie; the longest by default.
+
+    Returns
+    -------
+    movies : (n, T, H, W) float32 ndarray
+    diffusion_um2_s : (n,) ndarray
+    """
+    p = parameters
+    diffusion = np.exp(rng.uniform(math.log(p.diffusion_low_um2_s), math.log(p.diffusion_high_um2_s), n))
+    imaging = Imaging(**{name: getattr(p, name) for name in Imaging.model_fields} | {"frames": frames or p.frames})
+    factors = {"photons": p.photons_factor, "background": p.background_factor, "psf_sigma_nm": p.psf_factor}
+    varied = {name: factor for name, factor in factors.items() if factor > 1}
+    size = CHUNK if varied else n  # those of a chunk share their conditions
+    parts = []
+    for start in range(0, n, size):
+        drawn = {name: getattr(p, name) * log_uniform(rng, 1 / f, f) for name, f in varied.items()}
+        parts.append(simulate(diffusion[start : start + size], imaging.replace(**drawn), rng).frames)
+    return np.concatenate(parts), diffusion
+
+
+class _Movies:
+    """The n-th batch of a training, the same at every call; picklable, for processes that make them ahead."""
+
+    def __init__(self, parameters, seed):
+        self.parameters, self.seed = parameters, seed
+
+    def __call__(self, n):
+        import torch
+
+        p, rng = self.parameters, generator(self.seed, "batch", n)
+        frames = int(rng.integers(p.fewest_frames, p.frames + 1))
+        movies, diffusion = draw_movies(p, p.batch, rng, frames)
+        target = np.log(diffusion * p.interval_s / (p.pixel_size_nm / 1e3) ** 2)
+        seen = see(movies, p, p.psf_sigma_nm / p.pixel_size_nm)
+        return *map(torch.from_numpy, seen), torch.from_numpy(target.astype(np.float32))
+
+
+def _loss(network, *seen_and_target):
+    *seen, target = seen_and_target
+    mean, log_deviation = network(*seen)
+    return (log_deviation + ((target - mean) / log_deviation.exp()) ** 2 / 2).mean()
+
+
+def _optimiser(network, parameters):
+    import torch
+
+    p = parameters
+    optimiser = torch.optim.AdamW(network.parameters(), p.learning_rate, weight_decay=p.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, p.learning_rate, total_steps=p.iterations + 1, pct_start=0.1
+    )
+    return optimiser, schedule

@@ -1,0 +1,54 @@
+"""Scores of estimates whose errors are known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from particlelab import diffusion
+from particlelab.randomness import generator
+
+
+def test_scores_of_drawn_estimates_are_those_they_were_drawn_with():
+    """Normal errors of 20 % about a mean 10 % too large: sqrt(0.01 + 0.04); intervals of +-0.2 hold 62.5 %."""
+    n, true = 40_000, 2.0
+    found = true * (1.1 + 0.2 * generator(0).standard_normal(n))
+    table = pd.DataFrame(
+        {"true_um2_s": true, "movie": np.arange(n), "method": "drawn", "diffusion_um2_s": found}
+        | {"lower": found - 0.4, "upper": found + 0.4}
+    )
+    score = diffusion.summarise(table, diffusion.Imaging()).iloc[0]
+    assert score.bias == pytest.approx(0.1, abs=4 * score.bias_error)
+    assert score.bias_error == pytest.approx(0.2 / n**0.5, rel=0.05)
+    assert score.relative_error == pytest.approx(0.05**0.5, abs=4 * score.relative_error_error)
+    assert score.relative_error_error < 0.002
+    assert score.coverage == pytest.approx(0.6247, abs=0.01)  # P(-1.5 < z < 0.5)
+    bound = diffusion.crlb(true, 0.01, 16, diffusion.localisation_bound(diffusion.Imaging()))
+    assert score.over_bound == pytest.approx(score.relative_error / bound)
+
+
+def test_estimators_from_tracks_reach_what_their_bound_says():
+    """Where blobs are little wider than the point-spread function, 0.1 um^2/s; to four standard errors."""
+    parameters = diffusion.Comparison(movies=500, diffusions_um2_s=(0.1,))
+    scores = diffusion.summarise(diffusion.compare({}, parameters, generator(0)), parameters).set_index("method")
+    mle = scores.loc["mle"]
+    assert abs(mle.bias) < 4 * mle.bias_error + 0.02
+    assert mle.over_bound == pytest.approx(1, abs=4 * mle.relative_error_error / mle.relative_error + 0.05)
+    assert (scores.relative_error > 0.9 * mle.relative_error).all()
+
+
+def test_a_model_reads_the_same_movies():
+    """A stand-in that knows nothing but the mean of the counts is given what estimators are given."""
+
+    class Brightness:
+        def predict(self, frames, imaging, coverage):
+            value = frames.mean(axis=(1, 2, 3))
+            return diffusion.Prediction(value, value, value)
+
+    parameters = diffusion.Comparison(movies=3, diffusions_um2_s=(1.0, 2.0))
+    table = diffusion.compare({"brightness": Brightness()}, parameters, generator(0))
+    assert table.groupby(["method", "true_um2_s"]).size().eq(3).all() and set(table.method) > {
+        "brightness",
+        "cve",
+        "mle",
+    }
+    assert table[table.method == "brightness"].diffusion_um2_s.mean() == pytest.approx(1 + 500 / 4096, rel=0.01)
