@@ -180,7 +180,8 @@ def _fit_weight(window, sigma, out):
             along_x += down[j] * second
             along_y += down[j] * v * v * light
             crossed += down[j] * v * first
-        if total <= 0:
+        if total <= 0:  # no light
+            along_x = along_y = crossed = 0.0
             break
         mean_x, mean_y = mean_x / total, mean_y / total
         along_x, along_y = along_x / total - mean_x**2, along_y / total - mean_y**2
