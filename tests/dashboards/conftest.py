@@ -15,7 +15,6 @@ import pytest
 from particlelab.lab import folders
 
 LIB = Path(__file__).parents[2] / "lib"
-LATE = "processLuminoMessage"  # ipywidgets' own: a layout message that waited for a view that is gone; nothing is lost
 PATIENCE_MS = 60_000  # nothing should take so long; it only ends a test that hangs
 PATIENCE_OF_CELLS_MS = 240_000  # the same where all cells of a notebook run first
 FLAGS = [  # without them Chromium asks for its maker's servers
@@ -50,7 +49,7 @@ class Visitor:
     external : list of str
         Requests to anything but the server itself; they are ended.
     errors : list of str
-        Errors on the console and uncaught ones, but for `LATE`.
+        Errors on the console and uncaught ones.
     """
 
     def __init__(self, browser, site, width=1280, height=900):
@@ -59,8 +58,8 @@ class Visitor:
         self.context.set_default_timeout(PATIENCE_MS)
         self.page = self.context.new_page()
         self.page.route("**/*", self._guard)
-        self.page.on("console", lambda message: self._note(message.text) if message.type == "error" else None)
-        self.page.on("pageerror", lambda error: self._note(str(error)))
+        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def open(self, notebook):
         """Open a notebook and wait for the first figure of its first dashboard."""
@@ -70,10 +69,6 @@ class Visitor:
 
     def close(self):
         self.context.close()
-
-    def _note(self, error):
-        if LATE not in error:
-            self.errors.append(error)
 
     def _guard(self, route):
         if route.request.url.startswith((self.site.url, "data:", "blob:")):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import anywidget
 import ipywidgets as widgets
+import traitlets
 
 FRONT = Path(__file__).parent / "front"
 
@@ -23,6 +24,11 @@ class Look(anywidget.AnyWidget):
 
     _css = FRONT / "dashboard.css"
     _esm = FRONT / "access.js"
+    itself = traitlets.Unicode().tag(sync=True)  # its model, which a page does not tell otherwise
+
+    def __init__(self):
+        super().__init__()
+        self.itself = self.model_id
 
 
 @cache

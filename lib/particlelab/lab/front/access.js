@@ -82,9 +82,23 @@ function watch() {
   plan();
 }
 
-function render({ el }) {
+// ipywidgets 8.1 passes messages of the page's layout on to a view that is gone, which throws: nobody is there to be told
+async function mendLateMessages(model) {
+  const itself = await model.widget_manager.get_model(model.get("itself"));
+  const view = await Object.values(itself.views ?? {})[0];
+  const holder = view?.luminoWidget && Object.getPrototypeOf(view.luminoWidget);
+  if (!holder || holder.particlelabMended) return;
+  const process = holder.processMessage;
+  holder.particlelabMended = true;
+  holder.processMessage = function (message) {
+    if (!this.isDisposed) process.call(this, message);
+  };
+}
+
+function render({ model, el }) {
   el.style.display = "none";
   watch();
+  mendLateMessages(model);
 }
 
 export default { render };
