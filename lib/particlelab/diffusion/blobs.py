@@ -34,7 +34,7 @@ def find_blobs(frames, psf_sigma_px, window=25):
     """Find the molecule in each frame of movies and cut out a window about it.
 
     The brightest place is that of 6 by 6 pixels, weighted towards their middle. From there a round Gaussian weight is
-    moved and widened until it fits the light under it: what a least-squares fit would find, in a fifth of its time
+    moved and widened until it fits the light under it: what a least-squares fit would find
     (adaptive moments, as of Bernstein and Jarvis, Astronomical Journal 123, 583, 2002).
 
     Parameters

@@ -47,7 +47,7 @@ def compare(models, parameters=None, rng=None, progress=None):
         ``upper`` (90 %). Tracks are localised by maximum likelihood, and their errors known from there.
     """
     p = parameters or Comparison()
-    imaging = Imaging(**{name: getattr(p, name) for name in Imaging.model_fields})
+    imaging = Imaging.select(p.model_dump())
     tables, steps = [], [(value, start) for value in p.diffusions_um2_s for start in range(0, p.movies, PART)]
     for step, (value, start) in enumerate(steps):
         count = min(PART, p.movies - start)

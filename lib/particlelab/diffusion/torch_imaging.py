@@ -1,4 +1,4 @@
-"""Rendering in torch, for a GPU: the camera of `particlelab.diffusion.imaging`, thousands of movies a second there."""
+"""Rendering in torch, for a GPU: the camera of `particlelab.diffusion.imaging`."""
 
 import numpy as np
 import torch

@@ -5,13 +5,11 @@ import math
 import numpy as np
 from pydantic import model_validator
 
-from particlelab.diffusion.imaging import CHUNK, Imaging, simulate
+from particlelab.diffusion.imaging import CHUNK, Imaging, check_rng, simulate
 from particlelab.diffusion.model import Model
 from particlelab.diffusion.networks import Network, see
 from particlelab.parameters import parameter
 from particlelab.randomness import generator, log_uniform
-
-COVERED = 0.9  # share of intervals that hold the truth
 
 
 class Training(Imaging, Network):
@@ -74,7 +72,6 @@ def train(parameters=None, rng=None, folder=None, progress=None):
     """
     import torch
 
-    from particlelab.diffusion.imaging import check_rng
     from particlelab.diffusion.network_layers import build
     from particlelab.learning import training
 
@@ -125,7 +122,7 @@ def draw_movies(parameters, n, rng, frames=None):
     """
     p = parameters
     diffusion = np.exp(rng.uniform(math.log(p.diffusion_low_um2_s), math.log(p.diffusion_high_um2_s), n))
-    imaging = Imaging(**{name: getattr(p, name) for name in Imaging.model_fields} | {"frames": frames or p.frames})
+    imaging = Imaging.select(p.model_dump() | {"frames": frames or p.frames})
     factors = {"photons": p.photons_factor, "background": p.background_factor, "psf_sigma_nm": p.psf_factor}
     varied = {name: factor for name, factor in factors.items() if factor > 1}
     size = CHUNK if varied else n  # those of a chunk share their conditions
