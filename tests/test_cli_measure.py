@@ -83,7 +83,7 @@ def test_a_file_without_a_scale_is_an_error_of_that_file(folder):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["sot", "a.png"], "particlelab: there is no domain 'sot' that measures files; there are soot"),
+        (["sot", "a.png"], "particlelab: there is no domain 'sot' that measures files; there are diffusion, soot"),
         (["soot", "a.png", "--pixel-size", "-1"], "particlelab: pixel_size_nm = -1.0 is not allowed"),
         (
             ["soot", "a.png", "--pixel-size", "1", "-p", "pixel_size_nm=2"],

@@ -54,11 +54,28 @@ def test_noise_is_that_of_the_background():
     assert np.median(blobs.noise) == pytest.approx(8**0.5 / 500, rel=0.05)
 
 
+def test_of_two_molecules_that_is_found_which_was_asked_for():
+    """One that is five times as bright, 20 pixels away, changes nothing; nobody told, it is the one that is found."""
+    bright, faint = np.array([-1000.0, 0.0]), np.array([1000.0, 300.0])
+    frames = diffusion.expected_images(faint.reshape(1, 1, 1, 2), STILL) / 5
+    frames += diffusion.expected_images(bright.reshape(1, 1, 1, 2), STILL)
+    about = (faint / 100 + 32 + [2, -3]).reshape(1, 1, 2)
+    assert find_blobs(frames, 1.3, places=about).places[0, 0] == pytest.approx(faint / 100 + 32, abs=0.02)
+    assert find_blobs(frames, 1.3, places=np.nan * about).places[0, 0] == pytest.approx(bright / 100 + 32, abs=0.02)
+
+
 def test_a_mirrored_movie_has_mirrored_blobs():
     frames = movies().frames
     straight, mirrored = find_blobs(frames, 1.3), find_blobs(frames[..., ::-1].copy(), 1.3)
     near = np.abs(64 - mirrored.places[..., 0] - straight.places[..., 0]) < 0.05
     assert near.mean() > 0.98  # elsewhere the brightest place was another
+
+
+def test_a_molecule_before_nothing_is_found():
+    """Where no photon comes from the background, its pixels are all the same."""
+    seen = movies(background=0.0)
+    places = find_blobs(seen.frames, 1.3).places
+    assert np.median(np.abs(places - seen.positions_nm.mean(axis=2) / 100 - 32)) < 0.1
 
 
 @pytest.mark.parametrize("frames", [np.zeros((2, 3, 16, 16)), np.full((1, 1, 9, 11), 7.0)])

@@ -166,3 +166,23 @@ def test_torch_renders_the_same_camera(values):
     deviation = (ours.mean(axis=0) - torchs.mean(axis=0)) / error
     assert np.abs(deviation).max() < 5 and (deviation**2).mean() == pytest.approx(1, abs=0.2)
     assert np.median(ours.var(axis=0) / torchs.var(axis=0)) == pytest.approx(1, abs=0.02)
+
+
+def test_the_light_of_molecules_in_one_movie_adds_up():
+    """Photons of all of them and of the background, to four standard errors; none is lost but at the edge."""
+    imaging = diffusion.Imaging(frames=50, size=128, photons=300.0, background=0.5, confinement_nm=100.0)
+    seen = diffusion.simulate_together(np.full(6, 0.5), imaging, generator(3))
+    expected = 50 * (6 * 300 + 0.5 * 128**2)
+    away = np.abs(seen.positions_nm).max(axis=(1, 2, 3)) < 6400 - 5 * 130
+    expected -= 50 * 300 * (~away).sum() / 2  # at worst half of them is beyond it
+    tolerance = 4 * expected**0.5 + 50 * 300 * (~away).sum() / 2
+    assert seen.frames.shape == (50, 128, 128)
+    assert seen.frames.sum(dtype=float) == pytest.approx(expected, abs=tolerance)
+
+
+def test_molecules_in_one_movie_stand_where_they_are_said_to_be():
+    seen = diffusion.simulate_together(np.zeros(1), diffusion.Imaging(size=32), generator(4))
+    light = seen.frames.mean(axis=0) - 1
+    pixels = (np.arange(32) + 0.5 - 16) * 100
+    middle = np.array([light.sum(axis=0) @ pixels, light.sum(axis=1) @ pixels]) / light.sum()
+    assert middle == pytest.approx(seen.positions_nm.mean(axis=(0, 1, 2)), abs=200)

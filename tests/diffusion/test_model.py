@@ -64,6 +64,23 @@ def test_others_say_how_many_frames_they_know(models, movies):
         diffusion.Training(kind="resnet2d", fewest_frames=4)
 
 
+def test_a_transformer_is_told_where_its_molecule_is(models):
+    """Beside a brighter one it reads what it would read without it; others cannot be told."""
+    imaging = models["park"].imaging.replace(size=64, background=0.0, photons=2000.0)
+    slow, fast = (diffusion.simulate(np.full(20, value), imaging, generator(2)) for value in (0.3, 5.0))
+    alone, places = slow.frames, slow.positions_nm.mean(axis=2)
+    pair = alone + 5 * np.roll(fast.frames, -28, axis=3)
+    transformer = models["transformer"]
+    usual, told, untold = (transformer.read(m, None, p)[0] for m, p in ((alone, None), (pair, places), (pair, None)))
+    assert np.abs(told - usual).mean() < 0.1 * np.abs(untold - usual).mean()
+    with pytest.raises(ValueError, match="a network of kind 'park' cannot be told where its molecule is"):
+        models["park"].predict(alone, places_nm=places)
+    with pytest.raises(
+        ValueError, match=r"places must be \(n, T, 2\) for frames of \(20, 6, 64, 64\), got \(20, 5, 2\)"
+    ):
+        transformer.predict(alone, places_nm=places[:, :5])
+
+
 def test_bad_movies_are_refused(models, movies):
     model = models["transformer"]
     with pytest.raises(ValueError, match=r"frames must be \(n, T, H, W\) of at least 8 by 8 pixels, got \(6, 24, 24\)"):

@@ -30,10 +30,11 @@ class Blobs(NamedTuple):
     noise: np.ndarray  # (n,) float32: standard deviation of a pixel of the background, in the same unit
 
 
-def find_blobs(frames, psf_sigma_px, window=25):
+def find_blobs(frames, psf_sigma_px, window=25, places=None):
     """Find the molecule in each frame of movies and cut out a window about it.
 
-    The brightest place is that of 6 by 6 pixels, weighted towards their middle. From there a round Gaussian weight is
+    If nobody tells where to look, it is where a movie is brightest: that of 6 by 6 pixels, weighted towards their
+    middle. From there a round Gaussian weight is
     moved and widened until it fits the light under it: what a least-squares fit would find
     (adaptive moments, as of Bernstein and Jarvis, Astronomical Journal 123, 583, 2002).
 
@@ -45,6 +46,8 @@ def find_blobs(frames, psf_sigma_px, window=25):
         Width of the narrowest blobs.
     window : int
         Edge of a window, odd.
+    places : (n, T, 2) array, optional
+        About where it is: x and y in pixels, from the corner of the field of view; NaN where nobody knows.
 
     Returns
     -------
@@ -54,10 +57,11 @@ def find_blobs(frames, psf_sigma_px, window=25):
     windows = np.empty((n, count, window, window), np.float32)
     measured = np.empty((n, count, 6))  # x, y, variance, elongations, light
     noise = np.empty(n)
+    starts = np.full((n, count, 2), np.nan) if places is None else np.asarray(places, float)
 
     def fill(start):
         some = slice(start, start + CHUNK)
-        _find(frames[some], psf_sigma_px, windows[some], measured[some], noise[some])
+        _find(frames[some], psf_sigma_px, starts[some], windows[some], measured[some], noise[some])
 
     with ThreadPoolExecutor(get_num_threads()) as pool:
         list(pool.map(fill, range(0, n, CHUNK)))
@@ -71,7 +75,7 @@ def find_blobs(frames, psf_sigma_px, window=25):
 
 
 @njit(cache=True, nogil=True)
-def _find(frames, sigma, windows, measured, noise):
+def _find(frames, sigma, starts, windows, measured, noise):
     n, count, height, width = frames.shape
     rows, columns, edge = height // BINNED, width // BINNED, windows.shape[-1]
     binned = np.empty((count, rows, columns), np.float32)
@@ -79,9 +83,13 @@ def _find(frames, sigma, windows, measured, noise):
         _bin(frames[i], binned)
         level, noise[i] = _background(binned)
         for t in range(count):
-            row, column = _brightest(binned[t], 1e-3 * noise[i])
-            row, column = BINNED * row, BINNED * column
-            for _ in range(2):  # about the brightest place, and then about the light under the weight
+            x, y = starts[i, t]
+            if math.isnan(x + y):
+                row, column = _brightest(binned[t], 1e-3 * noise[i])
+                row, column = BINNED * row, BINNED * column
+            else:
+                row, column = math.floor(y), math.floor(x)
+            for _ in range(2):  # about that place, and then about the light under the weight
                 top, left = row - edge // 2, column - edge // 2
                 _cut(frames[i, t], top, left, level, windows[i, t])
                 _fit_weight(windows[i, t], sigma, measured[i, t])
@@ -124,6 +132,8 @@ def _background(binned):
                 total += value - shift
                 squares += (value - shift) ** 2
                 count += 1
+        if count == 0:  # all are alike, but for rounding
+            break
         level, spread = shift + total / count, math.sqrt(max(0.0, squares / count - (total / count) ** 2))
         low, high = level - CLIPPED * spread, level + CLIPPED * spread
     return level, BINNED * spread

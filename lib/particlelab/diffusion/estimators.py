@@ -79,6 +79,44 @@ def estimate(positions_nm, interval_s, method="msd", localisation_sigma_nm=None,
     return Estimate(found[:, 0] / interval_s, np.sqrt(found[:, 1]) / interval_s)
 
 
+def mean_squared_displacement(positions_nm, max_lag=None):
+    """Return the mean squared displacement of tracks at each lag.
+
+    Parameters
+    ----------
+    positions_nm : (T, 2) or (n, T, 2) array
+        NaN where the molecule was not seen.
+    max_lag : int, optional
+        Largest lag, in frames; T - 1 by default.
+
+    Returns
+    -------
+    lags : (L,) int ndarray
+        1, 2, ... in frames.
+    msd_um2 : (L,) or (n, L) ndarray
+        Means over all pairs of positions that are so far apart, overlapping ones too; NaN if there is none.
+
+    Raises
+    ------
+    ValueError
+        If positions are not (T, 2) or (n, T, 2), or the largest lag is not between 1 and T - 1.
+    """
+    positions = 1e-3 * np.asarray(positions_nm, float)
+    if positions.ndim not in (2, 3) or positions.shape[-1] != 2:
+        raise ValueError(f"positions_nm must be (T, 2) or (n, T, 2), got {positions.shape}")
+    frames = positions.shape[-2]
+    max_lag = frames - 1 if max_lag is None else max_lag
+    if not 1 <= max_lag < frames:
+        raise ValueError(f"max_lag must be between 1 and {frames - 1}, got {max_lag}")
+    lags = np.arange(1, max_lag + 1)
+    msd = np.empty((*positions.shape[:-2], max_lag))
+    for lag in lags:
+        squares = ((positions[..., lag:, :] - positions[..., :-lag, :]) ** 2).sum(axis=-1)
+        pairs = (~np.isnan(squares)).sum(axis=-1)
+        msd[..., lag - 1] = np.where(pairs > 0, np.nansum(squares, axis=-1) / np.maximum(pairs, 1), np.nan)
+    return lags, msd
+
+
 # Below, a track is a tuple of the positions (p, 2) in um where the molecule was seen, of their frames (p,), and of the
 # variance (p,) of each in um2, or 1 where it is unknown. ``spread`` is D times the interval in um2, ``noise`` what the
 # variance has to be multiplied by: 1 where it is known.

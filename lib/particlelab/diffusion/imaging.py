@@ -128,6 +128,39 @@ def render(positions_nm, imaging, rng):
     return images
 
 
+def simulate_together(diffusion_um2_s, imaging=None, rng=None):
+    """Simulate one movie of several molecules, which begin anywhere in the field of view and are reflected at its edge.
+
+    Parameters
+    ----------
+    diffusion_um2_s : (n,) array_like
+        Of each molecule.
+    imaging : Imaging, optional
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Sequences
+        With one movie: frames are (T, H, W).
+
+    Raises
+    ------
+    ValueError
+        As `simulate`.
+    """
+    p = imaging or Imaging()
+    diffusion, rng = check_diffusion(diffusion_um2_s), check_rng(rng)
+    half = p.size * p.pixel_size_nm / 2
+    positions = draw_paths(diffusion, p, rng) + rng.uniform(-half, half, (len(diffusion), 1, 1, 2))
+    positions = reflect(positions, half)
+    frames, own = np.zeros((p.frames, p.size, p.size), np.float32), np.empty((1, p.frames, p.size, p.size), np.float32)
+    for path, lit in zip(positions, draw_light(len(diffusion), p, rng), strict=True):
+        _expose(own, path[None] / p.pixel_size_nm + p.size / 2, lit[None], *optics(p))
+        frames += own[0]
+    _detect(frames, p, rng)
+    return Sequences(frames, positions, diffusion)
+
+
 def expected_images(positions_nm, imaging):
     """Return the photons that are expected in each pixel, with the background, of molecules that stay bright.
 

@@ -41,7 +41,7 @@ class Model:
         """The conditions that it has learned, in the middle of their range."""
         return Imaging.select(self.card["training"])
 
-    def predict(self, frames, imaging=None, coverage=0.9):
+    def predict(self, frames, imaging=None, coverage=0.9, places_nm=None):
         """Read diffusion coefficients from movies.
 
         The network's answers for a movie, turned and reflected in all eight ways, are averaged. Its mean of ln D and
@@ -55,6 +55,9 @@ class Model:
             Pixel size and interval, where they are not those of the training: the network sees pixels and frames.
         coverage : float
             Share of intervals that hold the truth.
+        places_nm : (n, T, 2) array, optional
+            About where the molecule is, x and y from the middle of the field of view, if there are others; NaN where
+            nobody knows. Only a transformer can be told.
 
         Returns
         -------
@@ -63,25 +66,36 @@ class Model:
         Raises
         ------
         ValueError
-            If frames are no movies of finite counts, or of a number of frames that the network does not know.
+            If frames are no movies of finite counts, or of a number of frames that the network does not know; or if it
+            is told places and cannot be.
         """
-        imaging = imaging or self.imaging
-        mean, deviation = self.look(frames)
-        deviation = deviation * self.card.get("stretch", 1.0)
-        mean = mean + np.log((imaging.pixel_size_nm / 1e3) ** 2 / imaging.interval_s)
-        half = special.ndtri((1 + coverage) / 2) * deviation
-        return Prediction(np.exp(mean - deviation**2 / 2), np.exp(mean - half), np.exp(mean + half))
+        return give_intervals(*self.read(frames, imaging, places_nm), coverage)
 
-    def look(self, frames):
-        """Return the network's mean and standard deviation of ln(D interval / pixel^2) for movies, each (n,)."""
+    def read(self, frames, imaging=None, places_nm=None):
+        """Return mean and standard deviation of ln(D / (um^2/s)), each (n,), of movies as `predict` takes them."""
+        imaging = imaging or self.imaging
+        places = None
+        if places_nm is not None:
+            places = np.asarray(places_nm) / imaging.pixel_size_nm + np.array(np.shape(frames)[:1:-1]) / 2
+        mean, deviation = self.look(frames, places)
+        scale = (imaging.pixel_size_nm / 1e3) ** 2 / imaging.interval_s
+        return mean + np.log(scale), deviation * self.card.get("stretch", 1.0)
+
+    def look(self, frames, places=None):
+        """Return the network's mean and standard deviation of ln(D interval / pixel^2) for movies, each (n,).
+
+        Places are in pixels from the corner of the field of view.
+        """
         import torch
 
-        frames = self._check(frames)
+        frames = self._check(frames, places)
+        network = Network.select(self.card["training"])
+        width = self.imaging.psf_sigma_nm / self.imaging.pixel_size_nm
         found = []
         with torch.inference_mode():
             for start in range(0, len(frames), BATCH):
-                width = self.imaging.psf_sigma_nm / self.imaging.pixel_size_nm
-                seen = see(frames[start : start + BATCH], Network.select(self.card["training"]), width)
+                some = slice(start, start + BATCH)
+                seen = see(frames[some], network, width, None if places is None else places[some])
                 seen = tuple(map(torch.from_numpy, seen))
                 answers = [torch.stack(self.network(*turn(seen, symmetry))) for symmetry in range(SYMMETRIES)]
                 found.append(torch.stack(answers).mean(dim=0).numpy().astype(float))
@@ -104,7 +118,7 @@ class Model:
         """Write the model file (.safetensors) and its card beside it."""
         return save_model(path, half_precision(self.network), self.card)
 
-    def _check(self, frames):
+    def _check(self, frames, places):
         frames = np.ascontiguousarray(frames, np.float32)
         if frames.ndim != 4 or 0 in frames.shape[1:] or min(frames.shape[2:]) < 8:
             raise ValueError(f"frames must be (n, T, H, W) of at least 8 by 8 pixels, got {frames.shape}")
@@ -115,7 +129,17 @@ class Model:
             raise ValueError(
                 f"a network of kind {known['kind']!r} knows movies of {known['frames']} frames, got {frames.shape[1]}"
             )
+        if places is not None and known["kind"] != "transformer":
+            raise ValueError(f"a network of kind {known['kind']!r} cannot be told where its molecule is")
+        if places is not None and places.shape != (*frames.shape[:2], 2):
+            raise ValueError(f"places must be (n, T, 2) for frames of {frames.shape}, got {places.shape}")
         return frames
+
+
+def give_intervals(mean, deviation, coverage):
+    """Return the `Prediction` that follows from mean and standard deviation of ln(D / (um^2/s)), each (n,)."""
+    half = special.ndtri((1 + coverage) / 2) * deviation
+    return Prediction(np.exp(mean - deviation**2 / 2), np.exp(mean - half), np.exp(mean + half))
 
 
 def load_model(name="default"):

@@ -25,7 +25,14 @@ class Network(Parameters):
     window: int = parameter(25, "Edge of the window about a molecule (transformer); odd", unit="px", low=9, high=129)
 
 
-def see(frames, network, psf_sigma_px):
+def count_weights(network, frames):
+    """Return the number of weights of a network for movies of so many frames."""
+    from particlelab.diffusion.network_layers import build
+
+    return sum(weight.numel() for weight in build(network, frames).parameters())
+
+
+def see(frames, network, psf_sigma_px, places=None):
     """Return what a network is given of movies: the same for any gain and offset.
 
     Parameters
@@ -34,6 +41,8 @@ def see(frames, network, psf_sigma_px):
         Counts.
     network : Network
     psf_sigma_px : float
+    places : (n, T, 2) array, optional
+        Where to look for the molecule, as of `find_blobs`; of use to a transformer only.
 
     Returns
     -------
@@ -42,7 +51,7 @@ def see(frames, network, psf_sigma_px):
         (n, T, H, W), less their median, in units of their standard deviation.
     """
     if network.kind == "transformer":
-        return tuple(find_blobs(frames, psf_sigma_px, network.window))
+        return tuple(find_blobs(frames, psf_sigma_px, network.window, places))
     flat = frames.reshape(len(frames), -1)
     deviation = flat.std(axis=1)
     scaled = (flat - np.median(flat, axis=1)[:, None]) / np.where(deviation > 0, deviation, 1)[:, None]

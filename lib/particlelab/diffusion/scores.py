@@ -1,5 +1,6 @@
 """Estimates against the true diffusion coefficient: bias, error and coverage of networks and estimators from tracks."""
 
+import warnings
 from typing import Annotated
 
 import numpy as np
@@ -8,8 +9,9 @@ from pydantic import Field
 from scipy import special
 
 from particlelab.diffusion.bounds import crlb
+from particlelab.diffusion.cues import Cues, simulate_without
 from particlelab.diffusion.estimators import METHODS, estimate
-from particlelab.diffusion.imaging import Imaging, simulate
+from particlelab.diffusion.imaging import Imaging
 from particlelab.diffusion.localisation import localisation_bound, localise
 from particlelab.diffusion.model import Prediction
 from particlelab.diffusion.motion import blur_coefficient
@@ -19,7 +21,7 @@ COVERAGE = 0.9
 PART = 250  # movies that are in memory at the same time
 
 
-class Comparison(Imaging):
+class Comparison(Cues):
     """Movies by which estimators are compared."""
 
     diffusions_um2_s: tuple[Annotated[float, Field(gt=0, le=1000)], ...] = parameter(
@@ -47,11 +49,11 @@ def compare(models, parameters=None, rng=None, progress=None):
         ``upper`` (90 %). Tracks are localised by maximum likelihood, and their errors known from there.
     """
     p = parameters or Comparison()
-    imaging = Imaging.select(p.model_dump())
+    cues, imaging = Cues.select(p.model_dump()), Imaging.select(p.model_dump())
     tables, steps = [], [(value, start) for value in p.diffusions_um2_s for start in range(0, p.movies, PART)]
     for step, (value, start) in enumerate(steps):
         count = min(PART, p.movies - start)
-        movies = simulate(np.full(count, value), imaging, rng).frames
+        movies = simulate_without(np.full(count, value), cues, rng).frames
         found = estimate_from_tracks(movies, imaging)
         found |= {name: model.predict(movies, imaging, COVERAGE) for name, model in models.items()}
         for method, columns in found.items():
@@ -65,6 +67,27 @@ def compare(models, parameters=None, rng=None, progress=None):
     return pd.concat(tables, ignore_index=True)
 
 
+def judge(model, movies, rng):
+    """Write into a model's card how far it is off under the conditions of its training, in the middle of their range.
+
+    Parameters
+    ----------
+    model : Model
+    movies : int
+        Of each D.
+    rng : numpy.random.Generator
+    """
+    p = Comparison.select(model.imaging.model_dump() | {"movies": movies})
+    scores = summarise(compare({"network": model}, p, rng), p).set_index(["method", "true_um2_s"])
+    columns = ["relative_error", "bias", "coverage"]
+    model.card["scores"] = {
+        f"D = {true:g} um^2/s": scores.loc["network", columns].loc[true].round(4).to_dict()
+        | {f"relative_error of {name}": round(scores.relative_error[name, true], 4) for name in METHODS}
+        for true in p.diffusions_um2_s
+    }
+    model.card["scores"]["movies of each D"] = movies
+
+
 def estimate_from_tracks(movies, imaging):
     """Localise the molecule of each movie and estimate D by every method from its track.
 
@@ -76,7 +99,8 @@ def estimate_from_tracks(movies, imaging):
     Returns
     -------
     dict of str to Prediction
-        By method; intervals of 90 % from the standard error, as wide below as above.
+        By method; intervals of 90 % from the standard error, as wide below as above. ``document``: its
+        estimate (`fit_all_lags`), without an interval.
     """
     seen = localise(movies, imaging)
     half = special.ndtri((1 + COVERAGE) / 2)
@@ -84,7 +108,32 @@ def estimate_from_tracks(movies, imaging):
     for method in METHODS:
         d, error = estimate(seen.positions_nm, imaging.interval_s, method, seen.sigma_nm, blur_coefficient(imaging))
         found[method] = Prediction(d, d - half * error, d + half * error)
+    unknown = np.full(len(movies), np.nan)
+    found["document"] = Prediction(fit_all_lags(seen.positions_nm, imaging.interval_s), unknown, unknown)
     return found
+
+
+def fit_all_lags(positions_nm, interval_s):
+    """Estimate D as the document's code does: a quarter of the slope of a line from 0 to mean squared displacements.
+
+    Long lags, of which a track has few independent ones, weigh more than short ones.
+
+    Parameters
+    ----------
+    positions_nm : (n, T, 2) array
+        NaN where the molecule was not seen.
+    interval_s : float
+
+    Returns
+    -------
+    (n,) ndarray
+        In um^2/s; NaN where a lag is missing.
+    """
+    positions, lags = np.asarray(positions_nm) / 1e3, np.arange(1, np.shape(positions_nm)[1])
+    squares = [((positions[:, lag:] - positions[:, :-lag]) ** 2).sum(axis=2) for lag in lags]
+    with warnings.catch_warnings(action="ignore"):  # of lags at which a molecule was never seen
+        displacement = np.stack([np.nanmean(square, axis=1) for square in squares], axis=1)
+    return displacement @ (lags / (lags**2).sum()) / interval_s / 4
 
 
 def summarise(estimates, imaging):
@@ -108,7 +157,7 @@ def summarise(estimates, imaging):
     sigma = localisation_bound(imaging)
     rows = []
     for (method, true), group in estimates.groupby(["method", "true_um2_s"], sort=False):
-        known = group.dropna()
+        known = group.dropna(subset="diffusion_um2_s")
         error = known.diffusion_um2_s / true - 1
         square = (error**2).mean()
         n = len(known)
@@ -122,7 +171,7 @@ def summarise(estimates, imaging):
                 "relative_error": square**0.5,
                 "relative_error_error": (error**2).std() / n**0.5 / (2 * square**0.5),
                 "over_bound": square**0.5 / bound,
-                "coverage": ((known.lower < true) & (true < known.upper)).mean(),
+                "coverage": known.eval("lower < @true < upper").mean() if known.lower.notna().all() else np.nan,
                 "movies": n,
             }
         )

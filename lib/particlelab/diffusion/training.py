@@ -5,14 +5,17 @@ import math
 import numpy as np
 from pydantic import model_validator
 
-from particlelab.diffusion.imaging import CHUNK, Imaging, check_rng, simulate
+from particlelab.diffusion.cues import Cues, simulate_without
+from particlelab.diffusion.imaging import CHUNK, check_rng
 from particlelab.diffusion.model import Model
 from particlelab.diffusion.networks import Network, see
 from particlelab.parameters import parameter
 from particlelab.randomness import generator, log_uniform
 
+END = 3.0  # times the smallest D, and a part of the largest, within which the range itself tells something
 
-class Training(Imaging, Network):
+
+class Training(Cues, Network):
     """What a network learns from: movies under these conditions, or within a factor of them."""
 
     diffusion_low_um2_s: float = parameter(0.03, "Smallest diffusion coefficient", unit="um^2/s", above=0, high=1e4)
@@ -25,7 +28,7 @@ class Training(Imaging, Network):
     batch: int = parameter(256, "Movies in an iteration", low=2, high=65_536)
     learning_rate: float = parameter(1e-3, "Highest learning rate", above=0, high=1)
     weight_decay: float = parameter(1e-4, "Weight decay", low=0, high=1)
-    calibration: int = parameter(4000, "Movies by which the intervals are calibrated", low=100, high=1_000_000)
+    calibration: int = parameter(10_000, "Movies by which the intervals are calibrated", low=100, high=1_000_000)
     workers: int = parameter(0, "Processes that simulate ahead of the training", low=0, high=64)
 
     @model_validator(mode="after")
@@ -99,9 +102,40 @@ def train(parameters=None, rng=None, folder=None, progress=None):
         "loss": training.course(history),
     }
     model = Model(network, card)
-    model.calibrate(*draw_movies(p, p.calibration, generator(seed, "calibration")))
+    model.calibrate(*draw_movies(_within(p), p.calibration, generator(seed, "calibration")))
     model.history = history
     return model
+
+
+def fit_training(imaging, **changes):
+    """Return a training for the conditions of a movie, and not much else.
+
+    Photons and background vary by a half to either side, since molecules differ; movies have 8 to 32 frames, or as many
+    as there are; D is that of the default, in pixels and frames.
+
+    Parameters
+    ----------
+    imaging : Imaging
+        From `find_conditions`.
+    **changes
+        Fields of `Training` that are to be otherwise.
+
+    Returns
+    -------
+    Training
+    """
+    usual = Training()
+    scale = (imaging.pixel_size_nm / usual.pixel_size_nm) ** 2 * usual.interval_s / imaging.interval_s
+    fitted = {
+        "size": usual.size,
+        "frames": min(imaging.frames, 32),
+        "fewest_frames": min(imaging.frames, 8),
+        "photons_factor": 1.5,
+        "background_factor": 1.5,
+        "diffusion_low_um2_s": usual.diffusion_low_um2_s * scale,
+        "diffusion_high_um2_s": usual.diffusion_high_um2_s * scale,
+    }
+    return Training.select(imaging.model_dump() | fitted | changes)
 
 
 def draw_movies(parameters, n, rng, frames=None):
@@ -122,15 +156,22 @@ def draw_movies(parameters, n, rng, frames=None):
     """
     p = parameters
     diffusion = np.exp(rng.uniform(math.log(p.diffusion_low_um2_s), math.log(p.diffusion_high_um2_s), n))
-    imaging = Imaging.select(p.model_dump() | {"frames": frames or p.frames})
+    cues = Cues.select(p.model_dump() | {"frames": frames or p.frames})
     factors = {"photons": p.photons_factor, "background": p.background_factor, "psf_sigma_nm": p.psf_factor}
     varied = {name: factor for name, factor in factors.items() if factor > 1}
     size = CHUNK if varied else n  # those of a chunk share their conditions
     parts = []
     for start in range(0, n, size):
         drawn = {name: getattr(p, name) * log_uniform(rng, 1 / f, f) for name, f in varied.items()}
-        parts.append(simulate(diffusion[start : start + size], imaging.replace(**drawn), rng).frames)
+        parts.append(simulate_without(diffusion[start : start + size], cues.replace(**drawn), rng).frames)
     return np.concatenate(parts), diffusion
+
+
+def _within(parameters):
+    """Return parameters of movies whose D is not near an end of the range, which would help the network to find it."""
+    low, high = parameters.diffusion_low_um2_s, parameters.diffusion_high_um2_s
+    apart = min(END, (high / low) ** 0.25)
+    return parameters.replace(diffusion_low_um2_s=low * apart, diffusion_high_um2_s=high / apart)
 
 
 class _Movies:

@@ -1,0 +1,563 @@
+"""What a movie says of the microscope and camera that made it, and whether a model has learned such conditions.
+
+Statistics of the movie give a first answer. Molecules are then simulated under many conditions near it; how the
+simulated windows about them change with the conditions shows where they are most like the real ones.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage, special
+
+from particlelab.diffusion.estimators import estimate
+from particlelab.diffusion.imaging import Imaging, check_rng, render
+from particlelab.diffusion.localisation import photon_variance, smoothing_taps
+from particlelab.diffusion.motion import blur_coefficient, draw_paths
+from particlelab.diffusion.spots import measure_spots
+
+REACH = 3.0  # standard deviations of a molecule's image that a fit sees to each side
+AWAY = 6.0  # and at which background begins
+SURROUNDINGS = 10.0  # and of the side of the squares in which the background counts as even
+UNSEEN = 2  # frames before and after a detection in which the molecule may be there unseen
+STANDING_OUT = 5.0  # standard deviations of the smoothed noise above which light is no background, tracked or not
+FEWEST_PIXELS = 2000  # of background, in all frames
+MOST_PIXELS = 10_000_000  # of a movie; its later frames are left out
+MOST_WINDOWS = 300  # about molecules
+FAINTEST, BRIGHTEST = 0.1, 3.0  # molecules of a simulation, as multiples of the median
+ALIKE = 5  # groups of molecules that are equally bright in a simulation
+ROUNDS = 4  # of the search
+DRAWS = 60  # simulations of a round
+SPREAD = 0.15  # of their conditions about the present ones, in logarithms
+WIDER = np.array([1, 1, 3, 1, 1])  # so many times that of the gain, which changes little
+LONGEST = 0.5  # step of a round, in logarithms
+SEEDS = 16  # simulations by which two conditions are compared
+DARK = 4, 64  # frames of background in a simulation, and their side
+BINS = 6  # of the radial profile
+CENTRES = [-2.0, -1.0, 0.0, 1.0, 2.0]  # of the background's histogram, in standard deviations
+QUANTILES = [0.25, 0.5, 0.75]  # of widths and light
+LEVELS = [0.1, 0.3, 0.5, 0.7, 0.9]  # quantiles of the pixels in the middle of windows
+LAGS = [(0, 1), (1, 0), (1, 1), (0, 2), (2, 0)]  # rows and columns from pixel to pixel: low frequencies of the spectrum
+THIRD = {"scmos": 1.0, "emccd": 6.0}  # cumulant of what a mean of one photon gives
+CORRELATED = 0.05  # correlation of neighbouring pixels from which noise is not that of single pixels
+GLOOM = 20.0  # photons of noise in a pixel, with which a search begins at most
+DARKEST = 300.0  # photons of noise in a pixel, beyond which no gain is told
+TOLD = 0.15  # standard error up to which the photons' share of the background's noise counts as known
+MARGIN = 0.05  # share by which conditions may lie outside of what a model has learned
+
+WIDTH, PHOTONS, NOISE = "width of the point-spread function", "photons of a molecule in a frame", "background noise"
+DIFFUSION, CORRELATION = "diffusion coefficient", "correlation of neighbouring pixels"
+SAME = ("size", "pixel_size_nm", "exposure_s", "interval_s", "substeps", "camera")  # fields that no movie tells
+STATISTICS, SIMULATED, STEPS = "statistics of the movie", "simulated windows", "steps of the tracks"
+
+
+class Conditions(NamedTuple):
+    """What a movie says of the microscope and the camera."""
+
+    imaging: Imaging
+    table: pd.DataFrame  # quantity, value, low and high (95 %), unit, source: how it was estimated
+    similarity: pd.DataFrame  # statistic, before and after: how far simulated windows are from the real ones
+
+
+def find_conditions(movie, imaging, tracks, rng, refine=True, start=None, progress=None):
+    """Find the point-spread function, photons, background, gain and noise of a movie.
+
+    Parameters
+    ----------
+    movie : (T, H, W) array
+        Counts of any gain and offset; negative ones too, if a background has been subtracted.
+    imaging : Imaging
+        Its pixel size, exposure, interval and kind of camera count; its gain, offset and read noise only if the tracks
+        were found with a known camera, and stay as they are then.
+    tracks : DataFrame
+        From `find_tracks` of this movie.
+    rng : numpy.random.Generator
+    refine : bool
+        Search for conditions under which simulated windows are more like the real ones. If not, simulations give the
+        intervals only.
+    start : Imaging, optional
+        Where the search begins; at what the statistics say if not given.
+    progress : callable, optional
+        Called with the share that is done and a text.
+
+    Returns
+    -------
+    Conditions
+        ``imaging`` has a Gaussian point-spread function and the movie's number of frames. ``photons`` is the median
+        of what the molecules of this movie send; their intervals are those of the measurement, not of other molecules.
+        ``similarity`` is the root mean square difference of statistics of the real and of simulated windows, in
+        standard deviations of the latter: about 1 if nothing tells them apart. What the search has found is taken if it
+        makes the first row smaller by more than twice its standard error over simulations.
+
+    Raises
+    ------
+    ValueError
+        If the movie is not (T, H, W) of finite counts, tracks are empty or not those of the movie, no molecule stands
+        alone within it, there is next to no background away from molecules or no noise in it, or there is no rng.
+
+    Notes
+    -----
+    Motion through the exposure E widens a molecule's image. Light that is collected evenly comes from the positions
+    x(t) of the exposure; their variance about their mean is, along an axis, (1/E) int <x^2> dt - <(1/E int x dt)^2> =
+    D E - 2 D E / 3 = D E / 3, with x(0) = 0 and <x(s) x(t)> = 2 D min(s, t). So much is taken from the square of the
+    width, with the D of the tracks' steps (`estimate`, "cve": it needs no error of localisation).
+
+    Background alone has a variance of gain^2 (background + read noise^2) and, as noise of reading is not skewed, a
+    third cumulant of gain^3 background. The gain comes from how the noise grows with a molecule's light (`find_tracks`
+    begins, the simulated windows go on), and the offset is what is left. Where the skewness does not tell photons from
+    read noise, all noise is put down to photons: background + read noise^2, all that a network sees, is right then.
+    """
+    rng, scene = check_rng(rng), _look(movie, imaging, tracks)
+    guess = _first_guess(scene, imaging)
+    scene = _weigh_brightness(scene, guess, imaging, rng)
+    free = [0, 1, 4] if scene.camera_known else [0, 1, 2, 3, 4]
+    first = at = guess if start is None else np.where(np.isin(range(5), free[:-1]), [*_place(start), 0], guess)
+    rounds = ROUNDS if refine else 1
+    for step in range(rounds):
+        if progress:
+            progress(step / (rounds + 1), "simulating molecules under conditions near those of the movie")
+        trial = _explore(at, free, scene, imaging, rng)
+        at = at + trial.step if refine else at
+    similarity, better = _compare(first, at, trial.scatter, scene, imaging, rng)
+    if progress:
+        progress(1.0, "conditions are found")
+    at = at if better else first
+    how = SIMULATED if better else "given" if start is not None else STATISTICS
+    found, table = _report(at, trial.covariance, scene, imaging, how, rng)
+    return Conditions(found.replace(frames=min(len(movie), 10_000)), table, similarity)
+
+
+def find_departures(conditions, training):
+    """Say which conditions lie outside of what a model has learned from.
+
+    A network sees pixels and frames, and neither gain nor offset: lengths count in pixels, times in frames, and the
+    background by its noise. A condition lies outside if its whole interval does, by more than 5 % (`MARGIN`).
+
+    Parameters
+    ----------
+    conditions : Conditions
+        From `find_conditions`.
+    training : Training
+
+    Returns
+    -------
+    list of str
+        A sentence for each condition outside; empty if there is none.
+    """
+    here, there = conditions.imaging, training
+    found = conditions.table.set_index("quantity")[["value", "low", "high"]]
+    step, its_step = (i.interval_s / (i.pixel_size_nm / 1e3) ** 2 for i in (here, there))
+    exposed, its_exposed = (i.exposure_s / i.interval_s for i in (here, there))
+    width, excess = there.psf_sigma_nm / there.pixel_size_nm, photon_variance(here) / photon_variance(there)
+    noise = [
+        excess * math.sqrt(_dark_variance(there, there.background * factor))
+        for factor in (1 / there.background_factor, there.background_factor)
+    ]  # a camera that doubles the variance of photons needs twice as many for the same image
+    checks = [
+        (WIDTH, "pixels", found.loc[WIDTH] / here.pixel_size_nm, width / there.psf_factor, width * there.psf_factor),
+        (
+            PHOTONS,
+            "photons",
+            found.loc[PHOTONS],
+            excess * there.photons / there.photons_factor,
+            excess * there.photons * there.photons_factor,
+        ),
+        (NOISE, "photons", found.loc[NOISE], *noise),
+        (
+            DIFFUSION,
+            "square pixels in a frame",
+            found.loc[DIFFUSION] * step,
+            there.diffusion_low_um2_s * its_step,
+            there.diffusion_high_um2_s * its_step,
+        ),
+        ("exposure", "of the interval", pd.Series(exposed, ["value", "low", "high"]), its_exposed, its_exposed),
+    ]
+    sentences = [
+        f"{name}: {values.value:.3g} {unit}, but the model has learned "
+        + (f"{low:.3g}" if low == high else f"from {low:.3g} to {high:.3g}")
+        for name, unit, values, low, high in checks
+        if values.high < low * (1 - MARGIN) or values.low > high * (1 + MARGIN)
+    ]
+    if here.frames < there.fewest_frames:
+        sentences.append(
+            f"frames: {here.frames}, but the model has learned from {there.fewest_frames} to {there.frames}"
+        )
+    correlation = found.loc[CORRELATION]
+    if correlation.low > CORRELATED or correlation.high < -CORRELATED:
+        sentences.append(f"{CORRELATION}: {correlation.value:.2f}, but the model has learned noise of single pixels: 0")
+    return sentences
+
+
+class _Scene(NamedTuple):
+    """What of a movie simulations are compared with."""
+
+    windows: np.ndarray  # (n, w, w) float32 counts above the background: molecules that stand alone
+    seen: dict  # statistics by name, each (k,)
+    width: float  # pixels; with gain and noise, what all windows are fitted with
+    gain: float  # variance of the counts over their mean
+    noise: float  # standard deviation of a pixel of the background, counts
+    levels: np.ndarray  # (5,) counts at which the windows' histogram is taken
+    camera_known: bool
+    brightness: np.ndarray  # (n,) of the molecules, median 1
+    diffusion: np.ndarray  # (2,) D and its standard error, um^2/s
+    level: float  # of the background, counts
+    third: np.ndarray  # (2,) third cumulant of the background and its standard error, counts^3
+    correlation: np.ndarray  # (2,) of neighbouring pixels of the background, and its standard error
+
+
+class _Round(NamedTuple):
+    """What simulations near some conditions tell."""
+
+    step: np.ndarray  # (5,) by which conditions, as of `_first_guess`, are best changed
+    covariance: np.ndarray  # (5, 5) of its error
+    scatter: np.ndarray  # (k,) standard deviation of each statistic from one simulation to the next
+
+
+def _look(movie, imaging, tracks):
+    """Return what a movie shows, if it shows enough."""
+    movie, pixel = np.asarray(movie), imaging.pixel_size_nm
+    if movie.ndim != 3 or 0 in movie.shape or not np.isfinite(movie).all():
+        raise ValueError(f"movie must be (T, H, W) of finite counts, got {movie.shape}")
+    if "psf_sigma_nm" not in tracks.attrs:
+        raise ValueError("tracks must be those of find_tracks, whose attrs hold psf_sigma_nm")
+    if not len(tracks):
+        raise ValueError("tracks are empty: there is no molecule in the movie from which conditions could be read")
+    width = tracks.attrs["psf_sigma_nm"] / pixel
+    places = np.column_stack([tracks.frame, (tracks[["y_nm", "x_nm"]] / pixel).to_numpy().astype(int)])
+    if ((places < 0) | (places >= movie.shape)).any():
+        raise ValueError(f"tracks lead beyond the movie of {movie.shape}: they are those of another one")
+    length = max(1, MOST_PIXELS // movie[0].size)
+    early = places[:, 0] < length
+    movie, tracks, places, attrs = movie[:length], tracks[early], places[early], tracks.attrs
+    flat, dark, level = _flatten(movie.astype(float), places, width)
+    if dark.sum() < FEWEST_PIXELS:
+        raise ValueError(
+            f"the movie has {dark.sum()} pixels of background away from molecules, and {FEWEST_PIXELS} are needed"
+        )
+    half = math.ceil(REACH * width) + 1
+    alone = ~tracks.crowded.to_numpy() & (
+        (places[:, 1:] >= half) & (places[:, 1:] < np.array(movie.shape[1:]) - half)
+    ).all(axis=1)
+    if not alone.any():
+        raise ValueError("no molecule stands alone: all are crowded, or at the border of the movie")
+    frames, rows, columns = places[alone][:: math.ceil(alone.sum() / MOST_WINDOWS)].T[..., None, None]
+    across = np.arange(-half, half + 1)
+    windows = flat[frames, rows + across[:, None], columns + across].astype(np.float32)
+    known, variance = "gain" not in attrs, (flat[dark] ** 2).mean()
+    if not variance > 0:
+        raise ValueError("the background of the movie has no noise: it has been cut off, and tells nothing of a camera")
+    scene = _Scene(
+        windows=windows,
+        seen={},
+        width=width,
+        gain=imaging.gain * photon_variance(imaging) if known else attrs["gain"],
+        noise=math.sqrt(variance),
+        levels=np.quantile(windows[:, half - 1 : half + 2, half - 1 : half + 2], LEVELS),
+        camera_known=known,
+        brightness=np.ones(len(windows)),
+        diffusion=_pool_diffusion(tracks, imaging),
+        level=level,
+        third=np.array([(flat[dark] ** 3).mean(), math.sqrt(6 * variance**3 / dark.sum())]),
+        correlation=np.array([_correlate(flat, dark) / variance, 1 / math.sqrt(dark.sum())]),
+    )
+    return scene._replace(seen=_summarise(windows, flat, dark, scene))
+
+
+def _flatten(movie, places, width):
+    """Return the movie less its background, where there is nothing else, and the background's level."""
+    marks = np.zeros(movie.shape, bool)
+    marks[tuple(places.T)] = True
+    away, side = 2 * math.ceil(AWAY * width) + 1, 2 * math.ceil(SURROUNDINGS * width / 2) + 1
+    dark = ~ndimage.maximum_filter(marks, (2 * UNSEEN + 1, away, away))
+    smooth = _level(movie, dark, side)[0]
+    for axis in (1, 2):
+        smooth = ndimage.correlate1d(smooth, smoothing_taps(width), axis, mode="constant")
+    bright = smooth > STANDING_OUT * 1.4826 * np.median(np.abs(smooth))
+    dark &= ~ndimage.maximum_filter(bright, (1, away, away))
+    flat, level = _level(movie, dark, side)
+    return flat, dark, level
+
+
+def _level(movie, dark, side):
+    """Subtract the mean of the background in a square about each pixel, in all frames, and then that of each frame."""
+    count = dark.sum()
+    level = movie[dark].mean() if count else np.median(movie)
+    less = movie - level
+    sums, counts = (
+        ndimage.uniform_filter(part.sum(axis=0, dtype=float), side, mode="constant") for part in (less * dark, dark)
+    )
+    less -= np.where(counts * side**2 > side, sums / np.maximum(counts, 1e-9), 0.0)
+    shared = dark.sum(axis=(1, 2))
+    less -= ((less * dark).sum(axis=(1, 2)) / np.maximum(shared, 1))[:, None, None]
+    return less, float(level)
+
+
+def _pool_diffusion(tracks, imaging):
+    """Return the mean D of all tracks, weighted by their steps, and its standard error."""
+    numbers, table = tracks.track.nunique(), tracks.sort_values(["track", "frame"])
+    positions = np.full((numbers, tracks.frame.max() + 1, 2), np.nan)
+    positions[np.unique(table.track, return_inverse=True)[1], table.frame] = table[["x_nm", "y_nm"]]
+    found = estimate(positions, imaging.interval_s, "cve", blur=blur_coefficient(imaging))
+    steps = np.where(np.isfinite(found.diffusion_um2_s), table.groupby("track").size() - 1, 0)
+    share = steps / max(steps.sum(), 1)
+    mean = np.nansum(share * found.diffusion_um2_s)
+    errors = found.standard_error, found.diffusion_um2_s - mean  # by each track's own, and by how they differ
+    error = max(math.sqrt(np.nansum((share * part) ** 2)) for part in errors)
+    return np.array([mean, max(error, 1e-6)])
+
+
+def _summarise(windows, flat, dark, scene):
+    """Return statistics of windows about molecules, and of background where it is dark, by name."""
+    found = _fit(windows, scene)
+    good = np.isfinite(found[:, 0])
+    windows, found = windows[good], found[good]
+    x, y, _, _, light, rest, width = found.T[..., None]
+    edges = np.arange(windows.shape[-1] + 1)
+    across, down = (np.diff(special.ndtr((edges - at) / width)) for at in (x, y))
+    left = windows - (light * down)[:, :, None] * across[:, None] - rest[..., None]
+    middle = edges[:-1] + 0.5
+    radius = np.hypot((middle - y)[:, :, None], (middle - x)[:, None])
+    ring = np.minimum(radius * BINS / (REACH * scene.width), BINS).astype(int).ravel()
+    count = np.maximum(np.bincount(ring, minlength=BINS + 1), 1)
+    profile, variance = (
+        (np.bincount(ring, of.ravel(), BINS + 1) / count)[:BINS] for of in (windows, left**2)
+    )  # of which the rim is subtracted below: there may be more light and noise where molecules are
+    deviations = flat[dark] / scene.noise
+    return {
+        "pixels about molecules": _histogram(windows.ravel()[ring < BINS // 2], scene.levels, scene.noise),
+        "radial profile": profile[:-1] - profile[-1],
+        "noise about molecules": variance[:-1] - variance[-1],
+        "width and light": np.concatenate([np.quantile(part, QUANTILES) for part in (width**2, light)]),
+        "histogram of the background": np.append(_histogram(deviations, CENTRES, 1.0), deviations.var()),
+    }
+
+
+def _fit(windows, scene):
+    """Fit a molecule in the middle of each window, see `measure_spots`; light and background in counts."""
+    middle = np.full(len(windows), windows.shape[-1] // 2)
+    spots = np.column_stack([np.arange(len(windows)), middle, middle])
+    gain = max(scene.gain, 1e-3 * scene.noise)
+    found = measure_spots(windows, spots, scene.width, gain, 0.0, (scene.noise / gain) ** 2, reach=REACH)
+    found[:, 4:6] *= gain
+    return found
+
+
+def _histogram(values, centres, width):
+    """Return how much there is about some values, with soft edges: whole counts do not jump from bin to bin."""
+    return np.array([np.exp(-(((values - centre) / width) ** 2) / 2).mean() for centre in centres])
+
+
+def _correlate(flat, dark):
+    """Return the mean product of dark pixels that lie one or two apart, in the way in which it is farthest from 0.
+
+    These are the spectrum's coefficients of lowest order; noise of single pixels has none.
+    """
+    found = [0.0]
+    for rows, columns in LAGS:
+        here, there = np.s_[:, rows:, columns:], np.s_[:, : -rows or None, : -columns or None]
+        both = dark[here] & dark[there]
+        if both.any():
+            found.append((flat[here] * flat[there])[both].mean())
+    return max(found, key=abs)
+
+
+def _first_guess(scene, imaging):
+    """Return conditions by the movie's own statistics: four numbers as of `_place`, and D as of `_diffusion_at`."""
+    found = _fit(scene.windows, scene)
+    light, squares = found[:, 4], found[:, 6] ** 2
+    square = np.nanmedian(squares[light >= np.nanmedian(light)])
+    blur = max(0.0, scene.diffusion[0]) * imaging.exposure_s / 3 / (imaging.pixel_size_nm / 1e3) ** 2
+    gain = scene.gain / photon_variance(imaging)
+    if not scene.camera_known:
+        gain = max(gain, scene.noise / GLOOM)  # that of the tracks is next to nothing where noise does not grow
+    first = np.log([math.sqrt(max(square - blur, square / 4)), np.nanmedian(light), gain, scene.noise])
+    return np.append(first, SPREAD * scene.diffusion[0] / scene.diffusion[1])
+
+
+def _weigh_brightness(scene, at, imaging, rng):
+    """Return the scene with the brightness of its molecules, less what noise adds to how much they differ.
+
+    Fits of molecules that are simulated equally bright show how much that is.
+    """
+    light, alike = (_fit(part, scene)[:, 4] for part in (scene.windows, _draw_windows(at, scene, imaging, rng)))
+    middle = np.nanmedian(light)
+    spread, by_noise = (np.subtract(*np.nanquantile(part, [0.84, 0.16])) for part in (light, alike))
+    real = math.sqrt(max(0.0, 1 - (by_noise / spread) ** 2)) if spread > 0 else 0.0
+    brightness = np.nan_to_num(1 + real * (light / middle - 1), nan=1.0).clip(FAINTEST, BRIGHTEST)
+    return scene._replace(brightness=brightness / np.median(brightness))
+
+
+def _draw_windows(at, scene, imaging, rng):
+    """Simulate windows about as many molecules, on their way through the exposure as far as theirs go."""
+    n, size = scene.windows.shape[:2]
+    camera = _imaging_at(at, scene, imaging).replace(frames=1, size=size)
+    paths = draw_paths(np.full(n, _diffusion_at(at, scene)), camera, rng)
+    paths += rng.uniform(-0.5, 0.5, (n, 1, 1, 2)) * camera.pixel_size_nm - paths.mean(axis=2, keepdims=True)
+    windows = np.empty_like(scene.windows)
+    for alike in np.array_split(np.argsort(scene.brightness), ALIKE):
+        if len(alike):
+            photons = camera.photons * scene.brightness[alike].mean()
+            windows[alike] = render(paths[alike], camera.replace(photons=photons), rng)[:, 0]
+    return windows - np.float32(scene.level)
+
+
+def _diffusion_at(at, scene):
+    """Return D of conditions: `SPREAD` is a standard error of that which the steps of the tracks tell."""
+    return np.maximum(at[..., 4], 0) * scene.diffusion[1] / SPREAD
+
+
+def _real(scene):
+    """Return the movie's statistics as `_simulate` does."""
+    return np.append(np.concatenate(list(scene.seen.values())), SPREAD * scene.diffusion[0] / scene.diffusion[1])
+
+
+def _simulate(at, scene, imaging, rng):
+    """Return the statistics of simulated windows and background, one after the other, and what steps tell of D."""
+    frames, size = DARK
+    nothing = _imaging_at(at, scene, imaging).replace(photons=0.0, frames=frames, size=size)
+    flat = render(np.zeros((1, frames, 1, 2)), nothing, rng)[0] - np.float32(scene.level)
+    seen = _summarise(_draw_windows(at, scene, imaging, rng), flat, np.ones(flat.shape, bool), scene)
+    return np.append(np.concatenate(list(seen.values())), rng.normal(at[4], SPREAD))
+
+
+def _explore(at, free, scene, imaging, rng):
+    """Simulate under conditions near some, and find the step to where the statistics are nearest to the real ones.
+
+    A parabola along each condition fits how each statistic changes; what is left is its scatter. What the scatter adds
+    to the squares of the slopes is subtracted: otherwise conditions that change nothing would seem to be well known.
+    """
+    changes = np.zeros((DRAWS, len(at)))
+    changes[:, free] = (SPREAD * WIDER * rng.standard_normal(changes.shape))[:, free]
+    seen = np.stack([_simulate(at + change, scene, imaging, rng) for change in changes])
+    near = changes[:, free]
+    design = np.column_stack([np.ones(DRAWS), near, near**2])
+    fit = np.linalg.lstsq(design, seen)[0]
+    left = seen - design @ fit
+    scatter = np.maximum(left.std(axis=0) * math.sqrt(DRAWS / (DRAWS - design.shape[1])), 1e-9 * np.abs(seen).max())
+    apart = (_real(scene) - fit[0]) / scatter
+    slopes = (fit[1 : 1 + near.shape[1]] / scatter).T
+    by_chance = len(scatter) * np.linalg.inv(design.T @ design)[1 : 1 + near.shape[1], 1 : 1 + near.shape[1]]
+    squares, axes = np.linalg.eigh(slopes.T @ slopes - by_chance)
+    inverse = axes @ ((slopes @ axes) / np.maximum(squares, 1.0)).T  # conditions are known to a factor of e at worst
+    misfit = max(1.0, math.sqrt(np.mean((apart - slopes @ (inverse @ apart)) ** 2)))
+    step, covariance = np.zeros(len(at)), np.zeros((len(at), len(at)))
+    step[free] = (inverse @ apart).clip(-LONGEST, LONGEST)
+    covariance[np.ix_(free, free)] = np.cov(misfit * (left / scatter) @ inverse.T, rowvar=False)
+    return _Round(step, covariance, scatter)
+
+
+def _compare(first, last, scatter, scene, imaging, rng):
+    """Return how far simulations under two conditions are from the movie, and whether the last ones are nearer.
+
+    Nearer by more than twice the standard error of the mean over simulations, that is.
+    """
+    real, seeds = _real(scene), rng.integers(2**32, size=SEEDS)
+    squares = np.stack(
+        [
+            [((real - _simulate(at, scene, imaging, np.random.default_rng(seed))) / scatter) ** 2 for seed in seeds]
+            for at in (first, last)
+        ]
+    )  # (2, SEEDS, k)
+    nearer = np.subtract(*np.sqrt(squares.mean(axis=2)))
+    better = nearer.mean() > 2 * nearer.std(ddof=1) / math.sqrt(SEEDS)
+    names = np.repeat([*scene.seen, STEPS], [*map(len, scene.seen.values()), 1])
+    rows = {"all": slice(None)} | {name: names == name for name in [*scene.seen, STEPS]}
+    table = pd.DataFrame(
+        [(name, *np.sqrt(squares[..., part].mean(axis=(1, 2)))) for name, part in rows.items()],
+        columns=["statistic", "before", "after"],
+    )
+    if not better:
+        table["after"] = table.before
+    return table, bool(better)
+
+
+def _dark_variance(imaging, background):
+    """Return the variance of a pixel of the background, photons^2."""
+    return photon_variance(imaging) * background + imaging.read_noise**2
+
+
+def _place(imaging):
+    """Return ln of a molecule's width (pixels) and light (counts), gain, and noise of the background (counts).
+
+    As the movie tells light and noise in counts by itself, an error of the gain leaves them as they are.
+    """
+    p = imaging
+    noise = p.gain * math.sqrt(_dark_variance(p, p.background))
+    return np.log(np.maximum([p.psf_sigma_nm / p.pixel_size_nm, p.gain * p.photons, p.gain, noise], 1e-9))
+
+
+def _share_of_photons(gain, third, scene, imaging):
+    """Return what share of the background's variance is that of photons, by its skewness: read noise has none."""
+    return third / (THIRD[imaging.camera] / photon_variance(imaging) * scene.noise**2 * gain)
+
+
+def _quantities(at, share, scene, imaging):
+    """Return fields of an imaging by name; ``at`` (..., 5), ``share`` as of `_share_of_photons`."""
+    width, light, gain, noise = np.moveaxis(np.exp(at[..., :4]), -1, 0)
+    gain = np.maximum(gain, noise / DARKEST)
+    dark, share = (noise / gain) ** 2, np.clip(share, 0, 1)
+    background = share * dark / photon_variance(imaging)
+    found = {
+        "psf_sigma_nm": width * imaging.pixel_size_nm,
+        "photons": light / gain,
+        "background": background,
+        "gain": gain,
+        "read_noise": np.sqrt((1 - share) * dark),
+        "offset": scene.level - gain * background,
+    }
+    if scene.camera_known:
+        found |= {name: np.full_like(gain, getattr(imaging, name)) for name in ("gain", "read_noise", "offset")}
+        found["background"] = np.full_like(gain, max(0.0, (scene.level - imaging.offset) / imaging.gain))
+    return found
+
+
+def _imaging_at(at, scene, imaging, whole=False):
+    """Return the imaging of conditions; if ``whole``, all noise of the background is that of photons."""
+    share = 1.0 if whole else _share_of_photons(np.exp(at[2]), scene.third[0], scene, imaging)
+    found = _quantities(at, share, scene, imaging)
+    same = {name: getattr(imaging, name) for name in SAME}
+    return Imaging(**same, **{name: float(value) for name, value in found.items()})
+
+
+def _report(at, covariance, scene, imaging, how, rng):
+    """Return the imaging that has been found, and the table of what is known of it."""
+    draws = rng.multivariate_normal(at, covariance, 1000)
+    thirds = rng.normal(*scene.third, len(draws))
+    shares = _share_of_photons(np.exp(draws[:, 2]), thirds, scene, imaging)
+    correlated = abs(scene.correlation[0]) - 1.96 * scene.correlation[1] > CORRELATED
+    told = not correlated and shares.std() < TOLD and np.quantile(shares, 0.975) < 1
+    found = _imaging_at(at, scene, imaging, not told)
+    drawn = _quantities(draws, shares if told else 1.0, scene, imaging)
+    drawn["noise"] = np.sqrt(photon_variance(imaging) * drawn["background"] + drawn["read_noise"] ** 2)
+    values = found.model_dump() | {"noise": math.sqrt(_dark_variance(found, found.background))}
+    given = "given with the camera" if scene.camera_known else ""
+    split = "how skewed the background is" if told else "read noise not told from photons: all put down to photons"
+    growth = how + ", how noise grows with light" + ("; the noise has been filtered" if correlated else "")
+    rows = [
+        (WIDTH, "psf_sigma_nm", "nm", how + (", less D exposure / 3" if how == STATISTICS else "")),
+        (PHOTONS, "photons", "photons", how),
+        ("background", "background", "photons", "level of the background" if given else split),
+        ("read noise", "read_noise", "photons", given or split),
+        (NOISE, "noise", "photons", "background and read noise together"),
+        ("gain", "gain", "counts", given or growth),
+        ("offset", "offset", "counts", given or "level of the background, less its photons"),
+    ]
+    table = [
+        (name, values[field], *np.quantile(drawn[field], [0.025, 0.975]), unit, source)
+        for name, field, unit, source in rows
+    ]
+    table.append(
+        (
+            DIFFUSION,
+            float(_diffusion_at(at, scene)),
+            *np.quantile(_diffusion_at(draws, scene), [0.025, 0.975]),
+            "um^2/s",
+            STEPS + (" and simulated windows" if how == SIMULATED else ", their mean"),
+        )
+    )
+    value, error = scene.correlation
+    filtered = ": noise has been filtered" if correlated else ""
+    source = f"background, the strongest within two pixels{filtered}"
+    table.append((CORRELATION, value, value - 1.96 * error, value + 1.96 * error, "", source))
+    return found, pd.DataFrame(table, columns=["quantity", "value", "low", "high", "unit", "source"])

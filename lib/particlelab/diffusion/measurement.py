@@ -1,0 +1,284 @@
+"""A user's own movie: its molecules, how fast each diffuses, and whether the network has learned from the like."""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import special, stats
+
+from particlelab.diffusion.conditions import Conditions, find_conditions, find_departures
+from particlelab.diffusion.estimators import METHODS, estimate
+from particlelab.diffusion.imaging import Imaging
+from particlelab.diffusion.model import give_intervals, load_model
+from particlelab.diffusion.motion import blur_coefficient
+from particlelab.diffusion.tracking import Tracking, cut_out, find_tracks
+from particlelab.diffusion.training import Training
+from particlelab.parameters import parameter
+from particlelab.randomness import generator
+from particlelab.reading import ENDINGS, ReadError, read_stack
+
+MEASURED_ENDINGS = (*ENDINGS["TIFF"], *ENDINGS["MRC"])
+COVERAGE = 0.95
+LARGEST = 64  # pixels: side of the square that a network is shown
+CONDITION_COLUMNS = ["quantity", "value", "low", "high", "unit", "source"]
+FEWEST_FRAMES = 3  # of a movie in which something can be seen to move
+
+
+class Measurement(Tracking):
+    """How a movie is measured."""
+
+    pixel_size_nm: float | None = parameter(
+        None, "Edge of a pixel in the sample, where the file does not say", unit="nm", above=0, high=10_000
+    )
+    exposure_s: float = parameter(0.01, "Exposure of a frame", unit="s", above=0, high=100)
+    interval_s: float = parameter(0.0, "From one frame to the next; 0: the exposure", unit="s", low=0, high=1000)
+    method: Literal["auto", "network", "mle", "cve", "msd"] = parameter(
+        "auto", "How D is read; auto: by the network if it knows such movies, else by mle"
+    )
+    model: str = parameter("default", "A network that ships, or the path of a .safetensors file")
+    gain: float = parameter(1.0, "Counts for a photon, if the camera is known", unit="counts", above=0, high=1e5)
+    offset: float = parameter(0.0, "Counts without light, if the camera is known", unit="counts", low=-1e6, high=1e6)
+    read_noise: float = parameter(
+        0.0, "Standard deviation of the read noise, if the camera is known", unit="photons", low=0, high=1e4
+    )
+    refine: bool = parameter(True, "Refine what the movie says of its conditions by simulating it")
+    seed: int = parameter(0, "Seed of these simulations", low=0)
+
+
+MEASUREMENT_GROUPS = {
+    "Finding molecules": ("psf_sigma_nm", "false_per_frame", "least_frames", "crowding"),
+    "Following them": ("search_range_nm", "fastest_um2_s", "memory"),
+    "The camera": ("camera_known", "gain", "offset", "read_noise"),
+    "The network": ("model", "refine", "seed"),
+}
+
+
+class Measured(NamedTuple):
+    """What was measured in a movie."""
+
+    table: pd.DataFrame  # a row for each molecule
+    summary: pd.DataFrame
+    tracks: pd.DataFrame  # from `find_tracks`
+    departures: list  # sentences that say how the movie is unlike what the network has learned from
+    imaging: Imaging  # its conditions, as far as it tells them
+    conditions: pd.DataFrame  # the same with intervals, from `find_conditions`
+    similarity: pd.DataFrame  # of simulated and real molecules, before and after the conditions were refined
+
+
+def measure(movie, **options):
+    """Find the molecules of a movie, follow them, and measure how fast each diffuses.
+
+    Parameters
+    ----------
+    movie : (T, H, W) array_like
+        Counts.
+    **options
+        Fields of `Measurement`; ``pixel_size_nm`` must be given, as nothing else tells it.
+
+    Returns
+    -------
+    table : DataFrame
+        A row for each track: ``track``, ``first_frame`` and ``frames`` from first to last, in how many of them it was
+        ``seen``, ``x_nm`` and ``y_nm`` of its middle, ``signal`` and ``width_nm`` of its image (medians), the share of
+        its frames in which it is ``crowded``, ``diffusion_um2_s`` with ``low`` and ``high`` (95 %) and ``by`` which
+        method, the same by each method that was asked (``network_…``, ``mle_…``), and ``note``: why there is no D, or
+        what speaks against it.
+    summary : DataFrame
+        ``quantity``, ``value``, ``low``, ``high`` (95 %), ``unit`` and ``note``: the number of molecules' tracks, the
+        geometric mean and median of D, the conditions of the movie (`find_conditions`), and how many of them the
+        network has not learned (`find_departures`), each with a note that says so.
+
+    Raises
+    ------
+    ValueError
+        If there is no pixel size or no such model, nothing can be followed, or as `find_tracks`.
+    """
+    found = examine(movie, Measurement(**options))
+    return found.table, found.summary
+
+
+def measure_file(path, parameters):
+    """Measure a movie from a file (TIFF, MRC) as `measure` does.
+
+    Parameters
+    ----------
+    path : path
+    parameters : Measurement
+        The pixel size is that of the file where it states one, and the one given here where it does not.
+
+    Returns
+    -------
+    table, summary : DataFrame
+
+    Raises
+    ------
+    ReadError
+        If the file cannot be read, has fewer than three frames, or no pixel size is known.
+    ValueError
+        As `measure`.
+    """
+    found = examine(*read_movie(path, parameters))
+    return found.table, found.summary
+
+
+def read_movie(path_or_bytes, parameters, name=None):
+    """Return a movie from a file or an upload, and the parameters with its pixel size; raises `ReadError`."""
+    stack = read_stack(path_or_bytes, name)
+    pixel_size_nm = stack.pixel_size_nm or parameters.pixel_size_nm
+    if len(stack.frames) < FEWEST_FRAMES:
+        raise ReadError(f"{stack.source} holds {len(stack.frames)} frames; a movie has at least {FEWEST_FRAMES}")
+    if pixel_size_nm is None:
+        raise ReadError(f"{stack.source} does not say how large its pixels are; give pixel_size_nm (--pixel-size)")
+    return stack.frames, parameters.replace(pixel_size_nm=pixel_size_nm)
+
+
+def examine(movie, parameters, progress=None):
+    """Measure a movie as `measure` does, and return everything that is worth drawing.
+
+    Parameters
+    ----------
+    movie : (T, H, W) array_like
+    parameters : Measurement
+    progress : callable, optional
+        Called with the share that is done and a text.
+
+    Returns
+    -------
+    Measured
+    """
+    p, movie = parameters, np.asarray(movie)
+    report = progress or (lambda share, text: None)
+    if p.pixel_size_nm is None:
+        raise ValueError("pixel_size_nm is missing: how large a pixel is in the sample, in nm")
+    model = load_model(p.model) if p.method in ("auto", "network") else None
+    learned = Training.select(model.card["training"]) if model else None
+    imaging = Imaging.select(p.model_dump() | {"interval_s": p.interval_s or p.exposure_s, "psf_sigma_nm": 130.0})
+    report(0.05, "finding molecules")
+    tracks = find_tracks(movie, imaging, Tracking.select(p.model_dump()))
+    if not len(tracks):
+        raise ValueError(f"no molecule was followed for {p.least_frames} frames (least_frames)")
+    report(0.3, "asking the movie for its conditions")
+    departures = []
+    try:
+        conditions = find_conditions(movie, imaging, tracks, generator(p.seed, "conditions"), p.refine)
+    except ValueError as error:
+        conditions = Conditions(imaging, pd.DataFrame(columns=CONDITION_COLUMNS), pd.DataFrame())
+        departures.append(f"the movie does not tell its conditions: {error}")
+    report(0.8, "reading D")
+    if model and not departures:
+        departures = find_departures(conditions, learned)
+    asked = [name for name in dict.fromkeys((p.method, "mle")) if name in METHODS]
+    found = {name: _estimate(tracks, imaging, name) for name in asked}
+    if model:
+        found["network"] = _ask(movie, tracks, imaging, model, learned)
+    order = [p.method] if p.method != "auto" else ["mle"] if departures else ["network", "mle"]
+    table = _describe(tracks).join(_choose(found, order))
+    for name, answers in found.items():
+        table = table.join(answers.add_prefix(f"{name}_"))
+    table["note"] = [_note(row, learned, departures) for row in table.itertuples()]
+    report(1.0, "done")
+    summary = _summarise(table, conditions.table, departures)
+    return Measured(table.reset_index(), summary, tracks, departures, *conditions)
+
+
+def tell(measured):
+    """Say in one line what was measured."""
+    value = measured.summary.set_index("quantity").value
+    text = f"{value['tracks']:g} molecules followed, {value['tracks with D']:g} with D"
+    if value["tracks with D"]:
+        text += f"; median {value['D: median']:.3g} µm²/s"
+    if measured.departures:
+        text += "; unlike what the network has learned from: " + "; ".join(measured.departures)
+    return text
+
+
+def _describe(tracks):
+    """Return what is known of each track without its D, by its number."""
+    return tracks.groupby("track").agg(
+        first_frame=("frame", "min"),
+        frames=("frame", lambda frame: frame.max() - frame.min() + 1),
+        seen=("frame", "size"),
+        x_nm=("x_nm", "mean"),
+        y_nm=("y_nm", "mean"),
+        signal=("signal", "median"),
+        width_nm=("width_nm", "median"),
+        crowded=("crowded", "mean"),
+    )
+
+
+def _estimate(tracks, imaging, method):
+    """Return D with its interval by an estimator from tracks."""
+    numbers, last = np.unique(tracks.track), tracks.frame.max()
+    positions, sigma = np.full((len(numbers), last + 1, 2), np.nan), np.full((len(numbers), last + 1), np.nan)
+    at = np.searchsorted(numbers, tracks.track), tracks.frame
+    positions[at], sigma[at] = tracks[["x_nm", "y_nm"]], tracks.sigma_nm
+    found, error = estimate(positions, imaging.interval_s, method, sigma, blur_coefficient(imaging))
+    half = special.ndtri((1 + COVERAGE) / 2) * error
+    return pd.DataFrame({"um2_s": found, "low": np.maximum(found - half, 0), "high": found + half}, index=numbers)
+
+
+def _ask(movie, tracks, imaging, model, learned):
+    """Return D with its interval by a network, NaN for tracks that are too short for it.
+
+    A track that is longer than the movies that it has learned from is cut into sequences of one length; their answers
+    are weighted by their certainty.
+    """
+    size = min(LARGEST, *movie.shape[1:])
+    spans = tracks.groupby("track").frame.agg(lambda frame: frame.max() - frame.min() + 1)
+    lengths = spans // -(spans // -learned.frames)  # as few sequences as can be
+    lengths = lengths.where(lengths >= learned.fewest_frames, learned.frames)
+    answers = []
+    for length, numbers in spans[lengths <= spans].groupby(lengths):
+        cuts = cut_out(movie, tracks[tracks.track.isin(numbers.index)], size, imaging.pixel_size_nm, int(length))
+        places = cuts.table.groupby("sequence")[["x_nm", "y_nm"]].transform(
+            lambda place: place.interpolate(limit_direction="both")
+        )
+        mean, deviation = model.read(cuts.frames, imaging, places.to_numpy().reshape(len(cuts.frames), -1, 2))
+        number = cuts.table.groupby("sequence").track.first()
+        answers.append(pd.DataFrame({"track": number, "mean": mean, "weight": deviation**-2.0}))
+    found = pd.DataFrame(np.nan, spans.index, ["um2_s", "low", "high"])
+    if answers:
+        answers = pd.concat(answers)
+        answers["mean"] *= answers.weight
+        total = answers.groupby("track").sum()
+        given = give_intervals(total["mean"] / total.weight, total.weight**-0.5, COVERAGE)
+        found.loc[total.index] = np.column_stack(given)
+    return found
+
+
+def _choose(found, order):
+    """Return of each track what the first method says that has an answer, and which it was."""
+    chosen = found[order[0]].assign(by=order[0])
+    for name in order[1:]:
+        chosen = chosen.where(chosen.um2_s.notna(), found[name].assign(by=name))
+    chosen["by"] = chosen.by.where(chosen.um2_s.notna(), "")
+    return chosen.rename(columns={"um2_s": "diffusion_um2_s"})
+
+
+def _note(row, learned, departures):
+    """Say why a track has no D or not that of the network, or what speaks against it."""
+    notes = []
+    if learned and np.isnan(row.network_um2_s):
+        notes.append(f"{row.frames} frames: the network needs {learned.fewest_frames}")
+    elif learned and departures:
+        notes.append("the network has not learned from the like")
+    if row.crowded > 0.5:
+        notes.append(f"others are near in {100 * row.crowded:.0f} % of its frames")
+    return "; ".join(notes)
+
+
+def _summarise(table, conditions, departures):
+    """Return the summary of a movie, as `measure`."""
+    known = np.log(table.diffusion_um2_s[table.diffusion_um2_s > 0])
+    n = len(known)
+    half = stats.t.ppf((1 + COVERAGE) / 2, n - 1) * known.std() / n**0.5 if n > 1 else np.nan
+    middle = np.exp([known.mean(), known.mean() - half, known.mean() + half])
+    rows = [
+        ("tracks", len(table), np.nan, np.nan, "", ""),
+        ("tracks with D", n, np.nan, np.nan, "", ""),
+        ("D: geometric mean", *middle, "um^2/s", ""),
+        ("D: median", np.exp(known.median()), np.nan, np.nan, "um^2/s", ""),
+        *conditions[CONDITION_COLUMNS].itertuples(index=False),
+        ("conditions that the network has not learned", len(departures), np.nan, np.nan, "", "; ".join(departures)),
+    ]
+    return pd.DataFrame(rows, columns=["quantity", "value", "low", "high", "unit", "note"])

@@ -1,0 +1,164 @@
+"""Parameters of the notebooks' experiments, and what they compute of many movies."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from particlelab.diffusion.blobs import find_blobs
+from particlelab.diffusion.cues import Cues
+from particlelab.diffusion.imaging import Imaging, simulate_together
+from particlelab.diffusion.measurement import Measurement
+from particlelab.diffusion.model import load_model
+from particlelab.diffusion.networks import Network
+from particlelab.diffusion.one_movie import OneMovie, watch
+from particlelab.diffusion.scores import Comparison, compare, summarise
+from particlelab.diffusion.training import Training
+from particlelab.parameters import parameter
+from particlelab.randomness import generator
+
+DOCUMENT_NETWORKS = {  # of two to five million numbers
+    "park": Network(kind="park", width=64, depth=2),
+    "resnet2d": Network(kind="resnet2d", width=40, depth=2),
+    "resnet3d": Network(kind="resnet3d", width=24, depth=2),
+    "transformer": Network(kind="transformer", width=256, depth=4),
+}
+CUES = {
+    "nothing": "nothing",
+    "order": "the order of the frames",
+    "way": "the way from frame to frame",
+    "shape": "the blur within a frame",
+    "brightness": "the brightness of the frames",
+}
+
+
+class TrainingStudy(Comparison, Training):
+    """A training, and the movies that its network is judged by."""
+
+    train: bool = parameter(False, "Train a network from nothing; otherwise the one that ships is looked at")
+    seed: int = parameter(0, "Seed of the first weights and of all movies", low=0)
+
+
+class ComparisonStudy(Comparison):
+    """Networks beside estimators from tracks: against D, light, length, and without one cue after the other."""
+
+    models: tuple[str, ...] = parameter(("default",), "Networks that ship, or paths of .safetensors files")
+    varied_at_um2_s: float = parameter(1.0, "D at which conditions are varied", unit="um^2/s", above=0, high=1000)
+    photons_compared: tuple[Annotated[float, Field(ge=10, le=1e6)], ...] = parameter(
+        (125.0, 250.0, 500.0, 1000.0, 2000.0), "Photons in a frame, where they are varied"
+    )
+    frames_compared: tuple[Annotated[int, Field(ge=3, le=1000)], ...] = parameter(
+        (4, 8, 16, 32), "Frames of a movie, where they are varied"
+    )
+    seed: int = parameter(0, "Seed of the movies", low=0)
+
+
+class MovieStudy(Measurement):
+    """A movie of several molecules, measured."""
+
+    images: Literal["real", "simulated"] = parameter("real", "A real movie where there is one, or a simulated one")
+    pixel_size_nm: float | None = parameter(
+        100.0, "Edge of a pixel in the sample, where the file does not say", unit="nm", above=0, high=10_000
+    )
+    molecules: int = parameter(12, "Molecules of the simulated movie", low=1, high=1000)
+    train: bool = parameter(False, "Train a network for the conditions of the movie")
+    iterations: int = parameter(800, "Iterations of this training", low=1, high=10_000_000)
+
+
+class Asked(OneMovie):
+    """A molecule, how it is looked at, and the network that is asked."""
+
+    model: str = parameter("default", "A network that ships, or the path of a .safetensors file")
+
+
+class Trial(Cues):
+    """Movies of molecules that diffuse alike, by which methods are tried; within what a page can show."""
+
+    diffusion_um2_s: float = parameter(2.0, "Diffusion coefficient D", unit="um^2/s", low=0.01, high=100)
+    movies: int = parameter(60, "Movies", low=10, high=1000)
+    frames: int = parameter(16, "Frames of a movie", low=3, high=64)
+    photons: float = parameter(500.0, "Photons of the molecule detected in a frame", low=10, high=100_000)
+    background: float = parameter(1.0, "Photons of the background in a pixel and frame", low=0, high=100)
+    model: str = parameter("default", "A network that ships, or the path of a .safetensors file")
+    seed: int = parameter(0, "Another number is other movies", low=0, high=999)
+
+
+def ask(parameters):
+    """Take a movie of a molecule, and let estimators and a network read it.
+
+    Parameters
+    ----------
+    parameters : Asked
+
+    Returns
+    -------
+    parameters : Asked
+    watched : Watched
+    table : DataFrame
+        ``method``, ``diffusion_um2_s``, ``low``, ``high`` (95 %); that of the network is last.
+    windows : (T, w, w) ndarray
+        What a transformer sees of the movie.
+    """
+    p, watched = parameters, watch(parameters)
+    model = load_model(p.model)
+    answer = model.predict(watched.frames[None], p, 0.95)
+    table = watched.estimates.assign(
+        low=lambda t: t.diffusion_um2_s - 1.96 * t.standard_error_um2_s,
+        high=lambda t: t.diffusion_um2_s + 1.96 * t.standard_error_um2_s,
+    ).drop(columns="standard_error_um2_s")
+    table.loc[len(table)] = (p.model, *(float(value[0]) for value in answer))
+    blobs = find_blobs(watched.frames[None], p.psf_sigma_nm / p.pixel_size_nm)
+    return p, watched, table, blobs.windows[0]
+
+
+def try_methods(parameters):
+    """Return estimates (`compare`) and scores (`summarise`) of all methods from a few movies of a `Trial`."""
+    p = parameters
+    compared = Comparison.select(p.model_dump() | {"diffusions_um2_s": (p.diffusion_um2_s,)})
+    estimates = compare({p.model: load_model(p.model)}, compared, generator(p.seed, "trial"))
+    return estimates, summarise(estimates, compared)
+
+
+def simulate_example(parameters):
+    """Return a movie (T, H, W) of molecules half of which diffuse ten times as fast as the others, and its `Sequences`.
+
+    Parameters
+    ----------
+    parameters : MovieStudy
+    """
+    p = parameters
+    imaging = Imaging.select(
+        p.model_dump() | {"interval_s": p.interval_s or p.exposure_s, "psf_sigma_nm": 130.0, "frames": 40, "size": 128}
+    )
+    diffusion = np.where(np.arange(p.molecules) % 2, 2.0, 0.2)
+    return simulate_together(diffusion, imaging, generator(p.seed, "example"))
+
+
+def compare_along(models, parameters, column, values, rng, progress=None):
+    """Score networks and estimators from tracks under one condition after the other.
+
+    Parameters
+    ----------
+    models : dict of str to Model
+    parameters : Comparison
+    column : str
+        The field that is varied: ``photons``, ``frames``, ``without``, ...
+    values : sequence
+        What it becomes.
+    rng : numpy.random.Generator
+    progress : callable, optional
+        Called with the share that is done and a text.
+
+    Returns
+    -------
+    DataFrame
+        As `summarise`, with ``column``.
+    """
+    tables = []
+    for number, value in enumerate(values):
+        p = parameters.replace(**{column: value})
+        tables.append(summarise(compare(models, p, rng), p).assign(**{column: value}))
+        if progress:
+            progress((number + 1) / len(values), f"{column} = {value}")
+    return pd.concat(tables, ignore_index=True)
