@@ -42,6 +42,17 @@ def test_a_turned_camera_does_not_change_d(models, movies, kind):
         assert np.median(np.abs(change)) < 1e-4 and np.abs(change).max() < 0.1
 
 
+def test_four_turns_leave_a_reflected_movie_apart(models, movies):
+    """Averaged over quarter turns, answers are the same for a turned movie, and others for its mirror image."""
+    model = diffusion.Model(models["resnet3d"].network, models["resnet3d"].card)
+    model.symmetries = diffusion.QUARTER_TURNS
+    usual, turned, mirrored = (
+        model.read(m.copy())[0] for m in (movies, np.rot90(movies, axes=(-2, -1)), movies[..., ::-1])
+    )
+    assert turned == pytest.approx(usual, abs=1e-4)
+    assert np.abs(mirrored - usual).max() > 1e-3
+
+
 def test_d_scales_with_pixel_and_interval(models, movies):
     """The same counts from twice the pixel and a tenth of the interval: 40 times D."""
     model = models["transformer"]

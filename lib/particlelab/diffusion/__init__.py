@@ -31,7 +31,7 @@ from particlelab.diffusion.measurement import (
 )
 from particlelab.diffusion.model import Model, Prediction, load_model
 from particlelab.diffusion.motion import Motion, blur_coefficient, draw_paths, reflect
-from particlelab.diffusion.networks import Network, count_weights
+from particlelab.diffusion.networks import QUARTER_TURNS, Network, count_weights
 from particlelab.diffusion.one_movie import OneMovie, Survey, Watched, seen_msd, watch
 from particlelab.diffusion.scores import Comparison, compare, estimate_from_tracks, fit_all_lags, judge, summarise
 from particlelab.diffusion.studies import (
@@ -55,6 +55,7 @@ __all__ = [
     "DOCUMENT_NETWORKS",
     "MEASURED_ENDINGS",
     "MEASUREMENT_GROUPS",
+    "QUARTER_TURNS",
     "Asked",
     "Comparison",
     "ComparisonStudy",

@@ -269,15 +269,16 @@ def _note(row, learned, departures):
 
 def _summarise(table, conditions, departures):
     """Return the summary of a movie, as `measure`."""
-    known = np.log(table.diffusion_um2_s[table.diffusion_um2_s > 0])
-    n = len(known)
-    half = stats.t.ppf((1 + COVERAGE) / 2, n - 1) * known.std() / n**0.5 if n > 1 else np.nan
-    middle = np.exp([known.mean(), known.mean() - half, known.mean() + half])
+    known = table.diffusion_um2_s.dropna()
+    logs = np.log(known[known > 0])
+    n, still = len(logs), len(known) - len(logs)
+    half = stats.t.ppf((1 + COVERAGE) / 2, n - 1) * logs.std() / n**0.5 if n > 1 else np.nan
+    middle = np.exp([logs.mean(), logs.mean() - half, logs.mean() + half])
     rows = [
         ("tracks", len(table), np.nan, np.nan, "", ""),
-        ("tracks with D", n, np.nan, np.nan, "", ""),
-        ("D: geometric mean", *middle, "um^2/s", ""),
-        ("D: median", np.exp(known.median()), np.nan, np.nan, "um^2/s", ""),
+        ("tracks with D", len(known), np.nan, np.nan, "", ""),
+        ("D: geometric mean", *middle, "um^2/s", f"without {still} of no positive D" if still else ""),
+        ("D: median", known.median(), np.nan, np.nan, "um^2/s", ""),
         *conditions[CONDITION_COLUMNS].itertuples(index=False),
         ("conditions that the network has not learned", len(departures), np.nan, np.nan, "", "; ".join(departures)),
     ]

@@ -31,10 +31,12 @@ class Model:
     card : dict
         See `save_model`; ``card["training"]`` holds the conditions that it has learned, ``card["stretch"]`` by what its
         standard deviations are multiplied.
+    symmetries : sequence of int
+        The ways to turn and reflect a movie (`networks.turn`) whose answers are averaged; all eight at first.
     """
 
     def __init__(self, network, card):
-        self.network, self.card = network.eval(), card
+        self.network, self.card, self.symmetries = network.eval(), card, range(SYMMETRIES)
 
     @functools.cached_property
     def imaging(self):
@@ -44,7 +46,7 @@ class Model:
     def predict(self, frames, imaging=None, coverage=0.9, places_nm=None):
         """Read diffusion coefficients from movies.
 
-        The network's answers for a movie, turned and reflected in all eight ways, are averaged. Its mean of ln D and
+        The network's answers for a movie, turned and reflected (``symmetries``), are averaged. Its mean of ln D and
         its standard deviation s give D = exp(mean - s^2 / 2), which is right on average.
 
         Parameters
@@ -97,7 +99,7 @@ class Model:
                 some = slice(start, start + BATCH)
                 seen = see(frames[some], network, width, None if places is None else places[some])
                 seen = tuple(map(torch.from_numpy, seen))
-                answers = [torch.stack(self.network(*turn(seen, symmetry))) for symmetry in range(SYMMETRIES)]
+                answers = [torch.stack(self.network(*turn(seen, symmetry))) for symmetry in self.symmetries]
                 found.append(torch.stack(answers).mean(dim=0).numpy().astype(float))
         mean, log_deviation = np.concatenate(found, axis=1) if found else np.empty((2, 0))
         return mean, np.exp(log_deviation)

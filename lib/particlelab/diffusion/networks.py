@@ -8,6 +8,7 @@ from particlelab.diffusion.blobs import find_blobs
 from particlelab.parameters import Parameters, parameter
 
 SYMMETRIES = 8  # turns and reflections of a square, which change no diffusion coefficient
+QUARTER_TURNS = (0, 3, 5, 6)  # those of them that reflect nothing
 
 
 class Network(Parameters):
