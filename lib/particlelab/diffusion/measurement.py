@@ -31,7 +31,9 @@ class Measurement(Tracking):
         None, "Edge of a pixel in the sample, where the file does not say", unit="nm", above=0, high=10_000
     )
     exposure_s: float = parameter(0.01, "Exposure of a frame", unit="s", above=0, high=100)
-    interval_s: float = parameter(0.0, "From one frame to the next; 0: the exposure", unit="s", low=0, high=1000)
+    interval_s: float | None = parameter(
+        None, "From one frame to the next, where that is not the exposure", unit="s", above=0, high=1000
+    )
     method: Literal["auto", "network", "mle", "cve", "msd"] = parameter(
         "auto", "How D is read; auto: by the network if it knows such movies, else by mle"
     )

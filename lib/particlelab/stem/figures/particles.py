@@ -150,12 +150,13 @@ def inspected(layers, rays, projections, angles, evidence, categories, probabili
     specs = [[{"rowspan": views}, {}, {"rowspan": views}], *[[None, {}, None]] * (views - 1)]
     titles = ["Slice", "Projections; blue speaks for the answer", "Its answer"]
     figure = make_subplots(
-        views, 3, specs=specs, column_widths=[0.29, 0.43, 0.28], subplot_titles=titles, horizontal_spacing=0.13
+        views, 3, specs=specs, column_widths=[0.29, 0.43, 0.28], subplot_titles=titles, horizontal_spacing=0.16
     )
     for number, layer in enumerate(layers):
         _draw_layer(figure, layer, _material(number, layer), 1, 1)
-    figure.update_xaxes(title="x / average radius", range=[-1.7, 1.7], row=1, col=1)
-    figure.update_yaxes(title="y / average radius", scaleanchor="x", range=[-1.7, 1.7], row=1, col=1)
+    within = {"range": [-1.7, 1.7], "constrain": "domain", "row": 1, "col": 1}
+    figure.update_xaxes(title="x / average radius", **within)
+    figure.update_yaxes(title="y / average radius", scaleanchor="x", **within)
     most = max(np.abs(evidence).max(), 0.1)
     right = figure.get_subplot(1, 2).xaxis.domain[1]
     bar = {"title": {"text": "log odds", "side": "top"}, "x": right + 0.005, "len": 0.9, "thickness": 10}
