@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from scipy import special
 
 from particlelab.diffusion.bounds import check_timing, covariance, information, least_variance
 
@@ -20,6 +21,11 @@ class Estimate(NamedTuple):
 
     diffusion_um2_s: np.ndarray  # (n,)
     standard_error: np.ndarray  # (n,) um2/s
+
+    def interval(self, coverage):
+        """Return the ends (n,) of intervals, as wide below as above, that hold D in a share ``coverage`` of cases."""
+        half = special.ndtri((1 + coverage) / 2) * self.standard_error
+        return self.diffusion_um2_s - half, self.diffusion_um2_s + half
 
 
 def estimate(positions_nm, interval_s, method="msd", localisation_sigma_nm=None, blur=1 / 6):

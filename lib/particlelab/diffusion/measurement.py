@@ -4,14 +4,14 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import stats
 
 from particlelab.diffusion.conditions import Conditions, find_conditions, find_departures
 from particlelab.diffusion.estimators import METHODS, estimate
 from particlelab.diffusion.imaging import Imaging
 from particlelab.diffusion.model import give_intervals, load_model
 from particlelab.diffusion.motion import blur_coefficient
-from particlelab.diffusion.tracking import Tracking, cut_out, find_tracks
+from particlelab.diffusion.tracking import Tracking, cut_out, find_tracks, lay_out
 from particlelab.diffusion.training import Training
 from particlelab.parameters import parameter
 from particlelab.randomness import generator
@@ -124,7 +124,27 @@ def measure_file(path, parameters):
 
 
 def read_movie(path_or_bytes, parameters, name=None):
-    """Return a movie from a file or an upload, and the parameters with its pixel size; raises `ReadError`."""
+    """Read a movie from a file or an upload.
+
+    Parameters
+    ----------
+    path_or_bytes : path or bytes
+    parameters : Measurement
+    name : str
+        Of an upload.
+
+    Returns
+    -------
+    movie : (T, H, W) ndarray
+        Counts.
+    parameters : Measurement
+        With the pixel size of the file, if it states one.
+
+    Raises
+    ------
+    ReadError
+        As `measure_file`.
+    """
     stack = read_stack(path_or_bytes, name)
     pixel_size_nm = stack.pixel_size_nm or parameters.pixel_size_nm
     if len(stack.frames) < FEWEST_FRAMES:
@@ -132,6 +152,13 @@ def read_movie(path_or_bytes, parameters, name=None):
     if pixel_size_nm is None:
         raise ReadError(f"{stack.source} does not say how large its pixels are; give pixel_size_nm (--pixel-size)")
     return stack.frames, parameters.replace(pixel_size_nm=pixel_size_nm)
+
+
+def given_imaging(parameters, **changes):
+    """Return the `Imaging` of a movie, as far as a `Measurement` gives it, with changes; the rest is as usual."""
+    p = parameters
+    unknown = {"interval_s": p.interval_s or p.exposure_s, "psf_sigma_nm": p.psf_sigma_nm or Imaging().psf_sigma_nm}
+    return Imaging.select(p.model_dump() | unknown | changes)
 
 
 def examine(movie, parameters, progress=None):
@@ -154,7 +181,7 @@ def examine(movie, parameters, progress=None):
         raise ValueError("pixel_size_nm is missing: how large a pixel is in the sample, in nm")
     model = load_model(p.model) if p.method in ("auto", "network") else None
     learned = Training.select(model.card["training"]) if model else None
-    imaging = Imaging.select(p.model_dump() | {"interval_s": p.interval_s or p.exposure_s, "psf_sigma_nm": 130.0})
+    imaging = given_imaging(p)
     report(0.05, "finding molecules")
     tracks = find_tracks(movie, imaging, Tracking.select(p.model_dump()))
     if not len(tracks):
@@ -210,13 +237,11 @@ def _describe(tracks):
 
 def _estimate(tracks, imaging, method):
     """Return D with its interval by an estimator from tracks."""
-    numbers, last = np.unique(tracks.track), tracks.frame.max()
-    positions, sigma = np.full((len(numbers), last + 1, 2), np.nan), np.full((len(numbers), last + 1), np.nan)
-    at = np.searchsorted(numbers, tracks.track), tracks.frame
-    positions[at], sigma[at] = tracks[["x_nm", "y_nm"]], tracks.sigma_nm
-    found, error = estimate(positions, imaging.interval_s, method, sigma, blur_coefficient(imaging))
-    half = special.ndtri((1 + COVERAGE) / 2) * error
-    return pd.DataFrame({"um2_s": found, "low": np.maximum(found - half, 0), "high": found + half}, index=numbers)
+    positions, sigma = lay_out(tracks)
+    found = estimate(positions, imaging.interval_s, method, sigma, blur_coefficient(imaging))
+    low, high = found.interval(COVERAGE)
+    columns = {"um2_s": found.diffusion_um2_s, "low": np.maximum(low, 0), "high": high}
+    return pd.DataFrame(columns, index=np.unique(tracks.track))
 
 
 def _ask(movie, tracks, imaging, model, learned):

@@ -104,17 +104,20 @@ class Model:
         mean, log_deviation = np.concatenate(found, axis=1) if found else np.empty((2, 0))
         return mean, np.exp(log_deviation)
 
-    def calibrate(self, frames, diffusion_um2_s):
+    def calibrate(self, *sets):
         """Stretch the intervals so that 90 % of them hold the truth of movies that the network has not seen.
 
         Parameters
         ----------
-        frames : (n, T, H, W) array
-        diffusion_um2_s : (n,) array
+        *sets : (frames, diffusion_um2_s)
+            Movies (n, T, H, W) of one length each, and the truth (n,).
         """
-        mean, deviation = self.look(frames)
-        truth = np.log(diffusion_um2_s * self.imaging.interval_s / (self.imaging.pixel_size_nm / 1e3) ** 2)
-        self.card["stretch"] = float(np.quantile(np.abs(truth - mean) / deviation, 0.9) / special.ndtri(0.95))
+        errors = []
+        for frames, diffusion_um2_s in sets:
+            mean, deviation = self.look(frames)
+            truth = np.log(diffusion_um2_s * self.imaging.interval_s / (self.imaging.pixel_size_nm / 1e3) ** 2)
+            errors.append(np.abs(truth - mean) / deviation)
+        self.card["stretch"] = float(np.quantile(np.concatenate(errors), 0.9) / special.ndtri(0.95))
 
     def save(self, path):
         """Write the model file (.safetensors) and its card beside it."""

@@ -10,6 +10,7 @@ from particlelab.diffusion.estimators import estimate
 from particlelab.diffusion.localisation import photon_variance, smoothing_taps
 from particlelab.diffusion.motion import blur_coefficient
 from particlelab.diffusion.spots import measure_spots
+from particlelab.diffusion.tracking import lay_out
 
 REACH = 3.0  # standard deviations of a molecule's image that a fit sees to each side
 AWAY = 6.0  # and at which background begins
@@ -124,11 +125,8 @@ def _level(movie, dark, side):
 
 def _pool_diffusion(tracks, imaging):
     """Return the mean D of all tracks, weighted by their steps, and its standard error."""
-    numbers, table = tracks.track.nunique(), tracks.sort_values(["track", "frame"])
-    positions = np.full((numbers, tracks.frame.max() + 1, 2), np.nan)
-    positions[np.unique(table.track, return_inverse=True)[1], table.frame] = table[["x_nm", "y_nm"]]
-    found = estimate(positions, imaging.interval_s, "cve", blur=blur_coefficient(imaging))
-    steps = np.where(np.isfinite(found.diffusion_um2_s), table.groupby("track").size() - 1, 0)
+    found = estimate(lay_out(tracks)[0], imaging.interval_s, "cve", blur=blur_coefficient(imaging))
+    steps = np.where(np.isfinite(found.diffusion_um2_s), tracks.groupby("track").size() - 1, 0)
     share = steps / max(steps.sum(), 1)
     mean = np.nansum(share * found.diffusion_um2_s)
     errors = found.standard_error, found.diffusion_um2_s - mean  # by each track's own, and by how they differ

@@ -6,7 +6,6 @@ from typing import Annotated
 import numpy as np
 import pandas as pd
 from pydantic import Field
-from scipy import special
 
 from particlelab.diffusion.bounds import crlb
 from particlelab.diffusion.cues import Cues, simulate_without
@@ -103,11 +102,10 @@ def estimate_from_tracks(movies, imaging):
         estimate (`fit_all_lags`), without an interval.
     """
     seen = localise(movies, imaging)
-    half = special.ndtri((1 + COVERAGE) / 2)
     found = {}
     for method in METHODS:
-        d, error = estimate(seen.positions_nm, imaging.interval_s, method, seen.sigma_nm, blur_coefficient(imaging))
-        found[method] = Prediction(d, d - half * error, d + half * error)
+        each = estimate(seen.positions_nm, imaging.interval_s, method, seen.sigma_nm, blur_coefficient(imaging))
+        found[method] = Prediction(each.diffusion_um2_s, *each.interval(COVERAGE))
     unknown = np.full(len(movies), np.nan)
     found["document"] = Prediction(fit_all_lags(seen.positions_nm, imaging.interval_s), unknown, unknown)
     return found

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from particlelab.diffusion.blobs import find_blobs
 from particlelab.diffusion.cues import Cues
-from particlelab.diffusion.imaging import Imaging, simulate_together
-from particlelab.diffusion.measurement import Measurement
+from particlelab.diffusion.imaging import simulate_together
+from particlelab.diffusion.measurement import Measurement, given_imaging
 from particlelab.diffusion.model import load_model
 from particlelab.diffusion.networks import Network
 from particlelab.diffusion.one_movie import OneMovie, watch
@@ -121,16 +121,18 @@ def try_methods(parameters):
 
 
 def simulate_example(parameters):
-    """Return a movie (T, H, W) of molecules half of which diffuse ten times as fast as the others, and its `Sequences`.
+    """Simulate a movie of 40 frames, half of whose molecules diffuse ten times as fast as the others.
 
     Parameters
     ----------
     parameters : MovieStudy
+
+    Returns
+    -------
+    Sequences
+        As of `simulate_together`.
     """
-    p = parameters
-    imaging = Imaging.select(
-        p.model_dump() | {"interval_s": p.interval_s or p.exposure_s, "psf_sigma_nm": 130.0, "frames": 40, "size": 128}
-    )
+    p, imaging = parameters, given_imaging(parameters, frames=40, size=128)
     diffusion = np.where(np.arange(p.molecules) % 2, 2.0, 0.2)
     return simulate_together(diffusion, imaging, generator(p.seed, "example"))
 

@@ -198,6 +198,26 @@ def cut_out(movie, tracks, size, pixel_size_nm, frames=None):
     return CutOuts(np.concatenate(cuts), table)
 
 
+def lay_out(tracks):
+    """Return where each molecule is in each frame, as estimators take it.
+
+    Parameters
+    ----------
+    tracks : DataFrame
+        From `find_tracks`.
+
+    Returns
+    -------
+    positions_nm : (n, T, 2) ndarray
+        In the order of the tracks' numbers; NaN where a molecule has not been seen.
+    sigma_nm : (n, T) ndarray
+    """
+    numbers, row = np.unique(tracks.track, return_inverse=True)
+    values = np.full((len(numbers), tracks.frame.max() + 1, 3), np.nan)
+    values[row, tracks.frame] = tracks[["x_nm", "y_nm", "sigma_nm"]]
+    return values[..., :2], values[..., 2]
+
+
 def _check(movie):
     """Return a movie as an array (T, H, W), if it is one."""
     movie = np.asarray(movie)

@@ -12,6 +12,7 @@ from particlelab.diffusion.networks import Network, see
 from particlelab.parameters import parameter
 from particlelab.randomness import generator, log_uniform
 
+LENGTHS = 4  # of movies by which intervals are calibrated, from the shortest to the longest
 END = 3.0  # times the smallest D, and a part of the largest, within which the range itself tells something
 
 
@@ -102,7 +103,9 @@ def train(parameters=None, rng=None, folder=None, progress=None):
         "loss": training.course(history),
     }
     model = Model(network, card)
-    model.calibrate(*draw_movies(_within(p), p.calibration, generator(seed, "calibration")))
+    lengths = np.unique(np.linspace(p.fewest_frames, p.frames, LENGTHS).astype(int))
+    share, rng = math.ceil(p.calibration / len(lengths)), generator(seed, "calibration")
+    model.calibrate(*(draw_movies(_within(p), share, rng, int(length)) for length in lengths))
     model.history = history
     return model
 
