@@ -11,6 +11,8 @@ import pytest
 HOME = Path(__file__).parents[1]
 SOURCES = sorted((HOME / "lib").rglob("*.py"))
 NOTEBOOKS = sorted((HOME / "notebooks").glob("*.ipynb"))
+PACKAGES = {path.parent.name for path in (HOME / "lib" / "particlelab").glob("*/__init__.py")}
+DOMAINS = [f"particlelab.{name}" for name in sorted(PACKAGES - {"lab", "learning", "measure"})]
 
 
 def test_imports_go_down_only():
@@ -21,7 +23,7 @@ def test_imports_go_down_only():
 
 
 @pytest.mark.parametrize(
-    "module", ["particlelab.soot", "particlelab.lab.batch", "particlelab.lab.explore", "particlelab.cli"]
+    "module", [*DOMAINS, "particlelab.lab.batch", "particlelab.lab.explore", "particlelab.drawing", "particlelab.cli"]
 )
 def test_a_page_does_not_load_what_it_does_not_use(module):
     """PyTorch and TensorFlow take seconds to load; a page of arrays must not wait for them."""

@@ -67,6 +67,11 @@ class Visitor:
         self.page.wait_for_selector(".pl-figures .js-plotly-plot .main-svg")
         return self.page
 
+    def check(self):
+        """Fail if a cell has told of an error, the console of one, or the page has asked the internet."""
+        assert self.page.locator("#rendered_cells [data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+        assert self.external == self.errors == []
+
     def close(self):
         self.context.close()
 
@@ -175,6 +180,32 @@ def opened(new_visitor, site):
     yield get
     for visitor in visitors.values():
         visitor.close()
+
+
+@pytest.fixture(scope="session")
+def status():
+    """``status(page, text)``: wait until the status line in front says something."""
+    return lambda page, text: page.locator(".pl-status-line:visible", has_text=text).wait_for()
+
+
+@pytest.fixture(scope="session")
+def shown_table():
+    """``shown_table(page) -> list of list of str``: the first table in front, with its headings."""
+    return lambda page: page.locator(".pl-table table:visible").first.evaluate(
+        "t => [...t.rows].map(row => [...row.cells].map(cell => cell.textContent))"
+    )
+
+
+@pytest.fixture
+def check_runs(opened, status):
+    """``check_runs(notebook)``: all cells of it run without an error or a request to the internet."""
+
+    def check(notebook):
+        visitor = opened(notebook)
+        status(visitor.page, "done")
+        visitor.check()
+
+    return check
 
 
 @pytest.fixture

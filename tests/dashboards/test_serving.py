@@ -133,10 +133,6 @@ def see(page, text):
     )
 
 
-def status(page, text):
-    page.locator(".pl-status-line:visible", has_text=text).wait_for()
-
-
 def front(page, name):
     page.get_by_role("tab", name=name).click()
 
@@ -176,7 +172,7 @@ def test_every_kind_of_control_changes_the_figure(page):
     assert drawn == f"{changed} methods=('pcm', 'hough') seconds=0"
 
 
-def test_a_wrong_value_is_told_beside_its_control_and_the_picture_stays(page):
+def test_a_wrong_value_is_told_beside_its_control_and_the_picture_stays(page, status):
     front(page, "Simulate")
     unfold(page, "More settings")
     field = page.get_by_label("Limit (nm)")
@@ -191,7 +187,7 @@ def test_a_wrong_value_is_told_beside_its_control_and_the_picture_stays(page):
     assert page.locator(".pl-field .pl-error:visible").count() == 0
 
 
-def test_a_long_computation_shows_progress_and_can_be_stopped(page):
+def test_a_long_computation_shows_progress_and_can_be_stopped(page, status):
     front(page, "Simulate")
     unfold(page, "More settings")
     field = (

@@ -7,7 +7,7 @@ import pytest
 from scipy import optimize, stats
 
 from particlelab.diffusion.bounds import crlb
-from particlelab.diffusion.estimators import _form, _variance, estimate
+from particlelab.diffusion.estimators import Estimate, _form, _variance, estimate, mean_squared_displacement
 from particlelab.diffusion.motion import Motion, blur_coefficient, draw_paths
 from particlelab.randomness import generator
 
@@ -75,6 +75,26 @@ def test_bounds_of_arrays_are_those_of_numbers():
     assert bounds.shape == (2, 3) and bounds[1, 2] == crlb(1.0, INTERVAL, 16, 50.0)
     assert np.allclose(bounds[:, 0], 1 / math.sqrt(15))  # without an error, 30 independent numbers tell one variance
     assert np.all(np.diff(bounds, axis=1) > 0) and np.all(bounds[0, 1:] > bounds[1, 1:])
+
+
+# intervals
+
+
+@pytest.mark.parametrize("ratio", RATIOS[:3])
+@pytest.mark.parametrize(("frames", "least"), [(5, 0.90), (8, 0.92), (16, 0.92), (40, 0.92)])
+def test_intervals_hold_the_true_d(frames, least, ratio):
+    """Of 95 %, as often as they say but for 3 %, or 5 % of the shortest tracks; D ± 1.96 errors hold 84 to 93 %."""
+    sigma = sigma_of(ratio)
+    low, high = estimate(draw(4000, frames, generator(3, frames), sigma), INTERVAL, "mle", sigma).interval(0.95)
+    assert least < np.mean((low < D) & (high > D)) < 0.98
+
+
+def test_intervals_of_next_to_no_error_are_even_and_those_of_noise_alone_end():
+    found = Estimate(np.array([1.0, 1e-9, -0.1]), np.array([1e-4, 0.5, 0.0]))
+    low, high = found.interval(0.95)
+    assert (high[0] - 1, 1 - low[0]) == pytest.approx((1.96e-4, 1.96e-4), rel=1e-3)
+    assert high[1] < 0.5 * math.exp(1.96) and low[1] < 0
+    assert low[2] == high[2] == -0.1
 
 
 # bias and scatter
@@ -328,6 +348,30 @@ def test_three_frames(method):
     assert found.std() / D == pytest.approx({"mle": 1 / math.sqrt(2), "cve": math.sqrt(17 / 32)}[method], rel=0.03)
 
 
+# mean squared displacements
+
+
+def test_mean_squared_displacements_of_a_straight_way_with_a_gap():
+    """A way of 3 and 4 nm a frame: 25 lag^2 nm^2, whatever is missing; lag 3 of four frames needs both ends."""
+    track = np.arange(4.0)[:, None] * [3.0, 4.0]
+    track[1] = np.nan
+    lags, msd = mean_squared_displacement(track)
+    assert list(lags) == [1, 2, 3] and msd * 1e6 == pytest.approx([25, 100, 225])
+    both = mean_squared_displacement(np.stack([track, np.where(np.arange(4)[:, None] < 3, track, np.nan)]), 3)[1]
+    assert both[0] == pytest.approx(msd) and np.isnan(both[1]).tolist() == [True, False, True]
+
+
+def test_mean_squared_displacements_of_free_diffusion():
+    """4 D t, with the variance of Qian, Sheetz and Elson (1991) for overlapping pairs."""
+    frames, n = 16, 4000
+    path = draw_paths(np.full(n, 1.0), Motion(substeps=1), generator(0, "free"))[:, :, 0]
+    lags, msd = mean_squared_displacement(path, 8)
+    pairs = frames - lags
+    variance = (4 * lags**2 * pairs + 2 * pairs + lags - lags**3) / (6 * lags * pairs**2)
+    assert msd.mean(axis=0) == pytest.approx(0.04 * lags, rel=4 * np.sqrt(variance[-1] / n))
+    assert msd.var(axis=0) / (0.04 * lags) ** 2 == pytest.approx(variance, rel=0.15)
+
+
 # at the door
 
 
@@ -367,3 +411,12 @@ def test_what_has_no_bound_is_refused(options, message):
     usual = {"diffusion_um2_s": 1.0, "interval_s": INTERVAL, "n_frames": 16, "localisation_sigma_nm": 20}
     with pytest.raises(ValueError, match=message):
         crlb(**usual | options)
+
+
+@pytest.mark.parametrize(
+    ("shape", "max_lag", "message"),
+    [((4,), None, "positions_nm must be"), ((4, 3), None, "got"), ((4, 2), 4, "between 1 and 3")],
+)
+def test_displacements_of_what_is_no_track_are_refused(shape, max_lag, message):
+    with pytest.raises(ValueError, match=message):
+        mean_squared_displacement(np.zeros(shape), max_lag)

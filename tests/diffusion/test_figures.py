@@ -8,7 +8,7 @@ import pytest
 
 from particlelab import diffusion
 from particlelab.diffusion import figures
-from particlelab.diffusion.figures.look import OTHERS, styles
+from particlelab.diffusion.figures.look import METHODS, OTHERS, styles
 from particlelab.randomness import generator
 
 ONE = diffusion.OneMovie(frames=4, size=16, photons=3000)
@@ -44,7 +44,7 @@ TRACKS = pd.DataFrame(
 )
 MOLECULES = pd.DataFrame(
     {"track": [4, 5, 6], "diffusion_um2_s": [3.0, 1.0, 2.0], "low": [2.0, 0.5, 1.5], "high": [5.0, 1.4, 3.0]}
-    | {"crowded": [0.1, 0.9, 0.0], "in_range": [True, True, False]}
+    | {"crowded": [0.1, 0.9, 0.0]}
 )
 HISTORY = pd.DataFrame({"iteration": range(100), "loss": np.linspace(1, -1, 100), "learning_rate": 1e-3})
 ANSWERS = pd.DataFrame(
@@ -79,7 +79,7 @@ def by_name(figure):
 
 
 def test_every_figure_is_tested():
-    assert set(ALL) == set(figures.__all__) - {"METHODS", "label"}
+    assert set(ALL) == set(figures.__all__) - {"label"}
 
 
 def test_the_means_of_a_card_are_drawn_without_a_learning_rate():
@@ -116,6 +116,12 @@ def test_a_movie_plays_its_counts_and_the_path_so_far():
         assert text["text"] == [f"frame {t + 1}, {10 * t} ms"]
         assert np.array_equal(play.args[0][t]["data"][0]["z"], image["z"])
     assert np.array_equal(figure.data[0].z, steps[-1][0]["z"])  # it stands where the slider stands
+
+
+def test_a_movie_in_which_nothing_is_found_shows_no_crosses():
+    figure = figures.movie(WATCHED.frames, WATCHED.positions_nm, ONE, np.full((ONE.frames, 2), np.nan))
+    crosses = by_name(figure)["localised"]
+    assert np.isnan(crosses.x).all() and np.isnan(crosses.y).all()
 
 
 def test_pixels_of_a_movie_lie_where_its_positions_say():
@@ -191,19 +197,20 @@ def test_estimates_reach_from_5_to_95_percent_and_none_is_lost_below_0():
 def test_molecules_are_sorted_and_those_to_be_doubted_stand_out():
     drawn = by_name(ALL["molecules"]())
     assert {name: list(trace.customdata) for name, trace in drawn.items()} == {
-        "measured": [4], "near another molecule": [5], "out of range": [6],
-    }  # fmt: skip
-    assert [trace.x[0] for trace in drawn.values()] == [3, 1, 2]
-    assert drawn["measured"].error_y.array[0] == 2 and drawn["measured"].error_y.arrayminus[0] == 1
+        "measured": [6, 4],
+        "near another molecule": [5],
+    }
+    assert [list(trace.x) for trace in drawn.values()] == [[2, 3], [1]]
+    assert list(drawn["measured"].error_y.array) == [1, 2] and list(drawn["measured"].error_y.arrayminus) == [0.5, 1]
 
 
 def test_a_method_has_one_colour_everywhere_and_unknown_ones_have_theirs():
     alone, beside = by_name(figures.errors(SUMMARY[:2])), by_name(ALL["errors"]())
     colours = {f["Maximum likelihood"].marker.color for f in (alone, beside, by_name(ALL["localisation_errors"]()))}
-    assert colours == {figures.METHODS["mle"].colour}
+    assert colours == {METHODS["mle"].colour}
     names = ["mle", *(f"new {k}" for k in range(len(OTHERS) + 1))]
     given = styles(names)
-    assert given["mle"] == figures.METHODS["mle"] and given["new 1"].label == "new 1"
+    assert given["mle"] == METHODS["mle"] and given["new 1"].label == "new 1"
     assert [(given[name].colour, given[name].symbol) for name in names[1:]] == [*OTHERS, OTHERS[0]]
 
 
@@ -211,62 +218,3 @@ def test_the_mean_of_the_loss_follows_it():
     drawn = by_name(ALL["training_history"]())
     mean = drawn["its mean"]
     assert len(mean.x) == 50 and np.allclose(mean.y, np.interp(mean.x, HISTORY.iteration, HISTORY.loss))
-
-
-# what they show
-
-
-def test_a_seed_is_a_molecule_whatever_it_is_looked_at_with():
-    dim, slow = diffusion.watch(ONE.replace(photons=50)), diffusion.watch(ONE.replace(diffusion_um2_s=0.5))
-    other = diffusion.watch(ONE.replace(seed=1))
-    assert np.array_equal(dim.positions_nm, WATCHED.positions_nm)
-    steps = [np.diff(w.positions_nm.reshape(-1, 2), axis=0) for w in (slow, WATCHED, other)]
-    assert np.allclose(2 * steps[0], steps[1]) and not np.allclose(steps[2], steps[1])
-
-
-def test_without_light_nothing_is_found_and_nothing_fails():
-    watched = diffusion.watch(diffusion.OneMovie(photons=10, background=100))
-    assert np.isnan(watched.estimates.diffusion_um2_s).all()
-    figures.movie(watched.frames, watched.positions_nm, diffusion.OneMovie(), watched.localised_nm)
-
-
-def test_what_is_expected_of_the_displacement_is_what_is_found():
-    """Blurred by the exposure, and with errors of localisation: over many molecules, to four standard errors."""
-    p = diffusion.Imaging(size=32, frames=4, photons=200, exposure_s=0.006)
-    movies = diffusion.simulate(np.full(1500, 1.0), p, generator(0, "msd"))
-    sigma = diffusion.localisation_bound(p, np.hypot(p.psf_sigma_nm, 1e3 * np.sqrt(p.exposure_s / 3)))
-    lags, found = diffusion.mean_squared_displacement(diffusion.localise(movies.frames, p).positions_nm)
-    deviation = found.mean(axis=0) - diffusion.seen_msd(1.0, lags * p.interval_s, p, sigma)
-    assert (np.abs(deviation) < 4 * found.std(axis=0) / 1500**0.5).all()
-
-
-def test_mean_squared_displacements_of_a_straight_way_with_a_gap():
-    """A way of 3 and 4 nm a frame: 25 lag^2 nm^2, whatever is missing; lag 3 of four frames needs both ends."""
-    track = np.arange(4.0)[:, None] * [3.0, 4.0]
-    track[1] = np.nan
-    lags, msd = diffusion.mean_squared_displacement(track)
-    assert list(lags) == [1, 2, 3] and msd * 1e6 == pytest.approx([25, 100, 225])
-    both = diffusion.mean_squared_displacement(
-        np.stack([track, np.where(np.arange(4)[:, None] < 3, track, np.nan)]), 3
-    )[1]
-    assert both[0] == pytest.approx(msd) and np.isnan(both[1]).tolist() == [True, False, True]
-
-
-def test_mean_squared_displacements_of_free_diffusion():
-    """4 D t, with the variance of Qian, Sheetz and Elson (1991) for overlapping pairs."""
-    frames, n = 16, 4000
-    path = diffusion.draw_paths(np.full(n, 1.0), diffusion.Motion(substeps=1), generator(0, "free"))[:, :, 0]
-    lags, msd = diffusion.mean_squared_displacement(path, 8)
-    pairs = frames - lags
-    variance = (4 * lags**2 * pairs + 2 * pairs + lags - lags**3) / (6 * lags * pairs**2)
-    assert msd.mean(axis=0) == pytest.approx(0.04 * lags, rel=4 * np.sqrt(variance[-1] / n))
-    assert msd.var(axis=0) / (0.04 * lags) ** 2 == pytest.approx(variance, rel=0.15)
-
-
-@pytest.mark.parametrize(
-    ("shape", "max_lag", "message"),
-    [((4,), None, "positions_nm must be"), ((4, 3), None, "got"), ((4, 2), 4, "between 1 and 3")],
-)
-def test_displacements_of_what_is_no_track_are_refused(shape, max_lag, message):
-    with pytest.raises(ValueError, match=message):
-        diffusion.mean_squared_displacement(np.zeros(shape), max_lag)

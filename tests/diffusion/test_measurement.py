@@ -8,7 +8,7 @@ from particlelab import diffusion
 from particlelab.randomness import generator
 from particlelab.reading import ReadError
 
-FAST = {"pixel_size_nm": 100.0, "refine": False}
+FAST = {"pixel_size_nm": 100.0, "exposure_s": 0.01, "refine": False}
 NETWORK = FAST | {"method": "network"}
 LITTLE = {"frames": 12, "fewest_frames": 8, "size": 32, "width": 8, "depth": 1, "batch": 16, "calibration": 100}
 
@@ -37,7 +37,7 @@ def test_tracks_give_back_d():
 
 def test_d_scales_with_pixel_and_exposure():
     usual, _ = diffusion.measure(film(), method="mle", **FAST)
-    scaled, _ = diffusion.measure(film(), method="mle", **FAST | {"pixel_size_nm": 200.0}, exposure_s=0.001)
+    scaled, _ = diffusion.measure(film(), method="mle", **FAST | {"pixel_size_nm": 200.0, "exposure_s": 0.001})
     assert scaled.diffusion_um2_s.to_numpy() == pytest.approx(40 * usual.diffusion_um2_s.to_numpy(), rel=1e-6)
 
 
@@ -89,6 +89,8 @@ def test_files_are_measured_as_arrays_are(tmp_path):
     assert table.diffusion_um2_s.to_numpy() == pytest.approx(expected.diffusion_um2_s.to_numpy())
     with pytest.raises(ReadError, match=r"movie\.tif does not say how large its pixels are; give pixel_size_nm"):
         diffusion.measure_file(path, parameters.replace(pixel_size_nm=None))
+    with pytest.raises(ReadError, match=r"movie\.tif does not say how long a frame was exposed; give exposure_s"):
+        diffusion.measure_file(path, parameters.replace(exposure_s=None))
     tifffile.imwrite(tmp_path / "two.tif", film()[:2])
     with pytest.raises(ReadError, match=r"two\.tif holds 2 frames; a movie has at least 3"):
         diffusion.measure_file(tmp_path / "two.tif", parameters)
@@ -99,3 +101,5 @@ def test_a_movie_without_molecules_is_refused():
         diffusion.measure(film(photons=0.0), method="mle", **FAST)
     with pytest.raises(ValueError, match="pixel_size_nm is missing"):
         diffusion.measure(film(), method="mle")
+    with pytest.raises(ValueError, match="exposure_s is missing"):
+        diffusion.measure(film(), method="mle", pixel_size_nm=100.0)

@@ -22,7 +22,7 @@ def models():
 
 @pytest.fixture(scope="module")
 def movies():
-    return draw_movies(diffusion.Training(**LITTLE), 40, generator(1))[0]
+    return draw_movies(diffusion.Training(**LITTLE), 40, generator(1)).frames
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -44,10 +44,9 @@ def test_a_turned_camera_does_not_change_d(models, movies, kind):
 
 def test_four_turns_leave_a_reflected_movie_apart(models, movies):
     """Averaged over quarter turns, answers are the same for a turned movie, and others for its mirror image."""
-    model = diffusion.Model(models["resnet3d"].network, models["resnet3d"].card)
-    model.symmetries = diffusion.QUARTER_TURNS
     usual, turned, mirrored = (
-        model.read(m.copy())[0] for m in (movies, np.rot90(movies, axes=(-2, -1)), movies[..., ::-1])
+        models["resnet3d"].read(m.copy(), symmetries=diffusion.QUARTER_TURNS)[0]
+        for m in (movies, np.rot90(movies, axes=(-2, -1)), movies[..., ::-1])
     )
     assert turned == pytest.approx(usual, abs=1e-4)
     assert np.abs(mirrored - usual).max() > 1e-3
@@ -115,7 +114,7 @@ def test_calibrated_intervals_hold_nine_of_ten(models):
     model, usual = models["transformer"], diffusion.Training(**LITTLE)
     low, high = 3 * usual.diffusion_low_um2_s, usual.diffusion_high_um2_s / 3
     within = usual.replace(diffusion_low_um2_s=low, diffusion_high_um2_s=high)
-    frames, truth = draw_movies(within, 1000, generator(7))
+    frames, truth, _ = draw_movies(within, 1000, generator(7))
     found = model.predict(frames)
     assert np.mean((found.lower < truth) & (truth < found.upper)) == pytest.approx(
         0.9, abs=4 * 0.3 * (1 / 1000 + 1 / 200) ** 0.5

@@ -55,6 +55,27 @@ def test_a_model_reads_the_same_movies():
     assert table[table.method == "brightness"].diffusion_um2_s.mean() == pytest.approx(1 + 500 / 4096, rel=0.01)
 
 
+def test_a_card_says_how_far_a_network_is_off_and_how_far_tracks_are():
+    """A stand-in whose answers are 10 % too large and whose intervals hold the truth at one D of five."""
+
+    class Off:
+        imaging, card = diffusion.Imaging(), {}
+
+        def predict(self, frames, imaging, coverage):
+            value = np.full(len(frames), 1.1 * next(self.truths))
+            return diffusion.Prediction(value, value - 0.02, value)
+
+    model = Off()
+    model.truths = iter([0.1, 0.3, 1.0, 3.0, 10.0])
+    diffusion.judge(model, 3, generator(0))
+    scores = model.card["scores"]
+    assert scores.pop("movies of each D") == 3 and len(scores) == 5
+    for name, score in scores.items():
+        assert score["bias"] == score["relative_error"] == pytest.approx(0.1)
+        assert score["coverage"] == (name == "D = 0.1 um^2/s")
+        assert score["relative_error of mle"] > 0
+
+
 def test_the_documents_estimate_of_straight_motion():
     """(v m t)^2 against m t, m = 1 ... 15, has a slope of v^2 t (sum of cubes) / (sum of squares)."""
     interval, speed = 0.02, 3.0

@@ -23,13 +23,29 @@ def test_all_methods_read_the_movie_that_was_asked_for(network):
     assert table.iloc[-1][["diffusion_um2_s", "low", "high"]].tolist() == [value[0] for value in expected]
 
 
-def test_dim_movies_are_read_worse_than_bright_ones():
-    """With a tenth of the light the error of localisation is more than three times as large."""
-    parameters = diffusion.Comparison(diffusions_um2_s=(0.1,), movies=60, size=32)
-    table = diffusion.compare_along({}, parameters, "photons", (100.0, 1000.0), generator(0)).set_index("method")
-    dim, bright = (table[table.photons == photons].relative_error for photons in (100, 1000))
-    assert (dim["mle"] > bright["mle"]) and (dim["cve"] > bright["cve"])
-    assert set(table.photons) == {100.0, 1000.0}
+def test_dim_movies_are_read_worse_than_bright_ones_by_as_much_as_their_localisation_costs():
+    """The error of a track is that of the Cramér-Rao bound, at the error of localisation that the light allows."""
+    parameters = diffusion.Comparison(diffusions_um2_s=(0.02,), movies=400, frames=40, size=20)
+    photons = (200.0, 2000.0)
+    table = diffusion.compare_along({}, parameters, "photons", photons, generator(0))
+    found = table[table.method == "mle"].set_index("photons")
+    sigma_nm = [diffusion.localisation_bound(parameters, photons=count) for count in photons]
+    dim, bright = diffusion.crlb(0.02, parameters.interval_s, parameters.frames, sigma_nm)
+    ratio = found.relative_error[200.0] / found.relative_error[2000.0]
+    chance = np.hypot(*(found.relative_error_error / found.relative_error))
+    assert ratio == pytest.approx(dim / bright, rel=4 * chance) and dim / bright > 1 + 4 * chance
+
+
+def test_what_is_said_of_a_molecule_is_what_theory_and_its_track_say():
+    """3 um^2/s and 10 ms: sqrt(D exposure / 3) is 100 nm."""
+    parameters = diffusion.OneMovie(diffusion_um2_s=3.0, frames=8, size=32, photons=3000)
+    watched = diffusion.watch(parameters)
+    text = diffusion.tell_watched(parameters, watched)
+    best = watched.estimates.set_index("method").loc["mle"]
+    assert f"says {best.diffusion_um2_s:.3g} ± {best.standard_error_um2_s:.2g} µm²/s" in text
+    assert "8 of 8 frames" in text and "smears by 100 nm" in text
+    dark = parameters.replace(photons=10, background=100)
+    assert "0 of 8 frames. That is too few" in diffusion.tell_watched(dark, diffusion.watch(dark))
 
 
 def test_a_trial_reads_as_many_movies_as_asked(network):

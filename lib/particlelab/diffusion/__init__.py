@@ -5,8 +5,9 @@ After E. Silly, M. S. Krause and A. Azar-Pey, "Building a deep learning model to
 """
 
 from particlelab.diffusion.bounds import crlb
-from particlelab.diffusion.conditions import Conditions, find_conditions, find_departures
+from particlelab.diffusion.conditions import Conditions, find_conditions
 from particlelab.diffusion.cues import Cues, simulate_without
+from particlelab.diffusion.departures import find_departures
 from particlelab.diffusion.estimators import Estimate, estimate, mean_squared_displacement
 from particlelab.diffusion.imaging import (
     Imaging,
@@ -37,6 +38,8 @@ from particlelab.diffusion.scores import Comparison, compare, estimate_from_trac
 from particlelab.diffusion.studies import (
     CUES,
     DOCUMENT_NETWORKS,
+    MOVIE_GROUPS,
+    MOVIE_NAMES,
     Asked,
     ComparisonStudy,
     MovieStudy,
@@ -45,7 +48,18 @@ from particlelab.diffusion.studies import (
     ask,
     compare_along,
     simulate_example,
+    tell_watched,
     try_methods,
+)
+from particlelab.diffusion.surveys import (
+    compare_motions,
+    correlate_brightness,
+    count_leaving,
+    describe_scatter,
+    measure_background,
+    measure_blur,
+    measure_peaks,
+    measure_precision,
 )
 from particlelab.diffusion.tracking import CutOuts, Tracking, cut_out, find_tracks
 from particlelab.diffusion.training import Training, draw_movies, fit_training, train
@@ -55,6 +69,8 @@ __all__ = [
     "DOCUMENT_NETWORKS",
     "MEASURED_ENDINGS",
     "MEASUREMENT_GROUPS",
+    "MOVIE_GROUPS",
+    "MOVIE_NAMES",
     "QUARTER_TURNS",
     "Asked",
     "Comparison",
@@ -84,9 +100,13 @@ __all__ = [
     "blur_coefficient",
     "compare",
     "compare_along",
+    "compare_motions",
+    "correlate_brightness",
+    "count_leaving",
     "count_weights",
     "crlb",
     "cut_out",
+    "describe_scatter",
     "draw_movies",
     "draw_paths",
     "estimate",
@@ -104,7 +124,11 @@ __all__ = [
     "localise",
     "mean_squared_displacement",
     "measure",
+    "measure_background",
+    "measure_blur",
     "measure_file",
+    "measure_peaks",
+    "measure_precision",
     "place_paths",
     "read_movie",
     "reflect",
@@ -116,6 +140,7 @@ __all__ = [
     "simulate_without",
     "summarise",
     "tell",
+    "tell_watched",
     "train",
     "try_methods",
     "watch",

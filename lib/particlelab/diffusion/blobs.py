@@ -5,11 +5,12 @@ same blobs.
 """
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from numba import get_num_threads, njit
+from numba import njit
+
+from particlelab.diffusion.threads import in_chunks
 
 BINNED = 2  # edge of the squares of pixels among which the brightest is looked for
 CLIPPED = 3.0  # standard deviations beyond which a pixel is not counted as background
@@ -19,31 +20,33 @@ CHUNK = 8  # movies that a thread takes at a time
 
 
 class Blobs(NamedTuple):
-    """The blobs of n movies of T frames. Light is in units of that of the movie's median blob."""
+    """The blobs of n movies of T frames. Light is in units of that of the movie's median blob.
+
+    The ellipticity of a blob has two parts, of its second moments: (xx - yy) / (xx + yy), above 0 if it is drawn out
+    along x and below if along y, and 2 xy / (xx + yy), likewise for the two diagonals.
+    """
 
     windows: np.ndarray  # (n, T, w, w) float32: background 0, a whole blob about 1
     places: np.ndarray  # (n, T, 2) float32: x and y of the light in pixels, from the corner of the field of view
-    shapes: (
-        np.ndarray
-    )  # (n, T, 3) float32: variance of the blob in pixels^2, and how it is drawn out: along x, diagonal
+    shapes: np.ndarray  # (n, T, 3) float32: variance of the blob in pixels^2, and the two parts of its ellipticity
     light: np.ndarray  # (n, T) float32, with a median of 1
     noise: np.ndarray  # (n,) float32: standard deviation of a pixel of the background, in the same unit
+    psf: np.ndarray  # (n,) float32: standard deviation of the point-spread function in pixels, as it was given
 
 
 def find_blobs(frames, psf_sigma_px, window=25, places=None):
     """Find the molecule in each frame of movies and cut out a window about it.
 
     If nobody tells where to look, it is where a movie is brightest: that of 6 by 6 pixels, weighted towards their
-    middle. From there a round Gaussian weight is
-    moved and widened until it fits the light under it: what a least-squares fit would find
-    (adaptive moments, as of Bernstein and Jarvis, Astronomical Journal 123, 583, 2002).
+    middle. From there a round Gaussian weight is moved and widened until it fits the light under it: what a
+    least-squares fit would find (adaptive moments, as of Bernstein and Jarvis, Astronomical Journal 123, 583, 2002).
 
     Parameters
     ----------
     frames : (n, T, H, W) float32 array
         Counts of any gain and offset.
-    psf_sigma_px : float
-        Width of the narrowest blobs.
+    psf_sigma_px : float or (n,) array
+        Width of the point-spread function, and so of the narrowest blobs.
     window : int
         Edge of a window, odd.
     places : (n, T, 2) array, optional
@@ -55,27 +58,25 @@ def find_blobs(frames, psf_sigma_px, window=25, places=None):
     """
     n, count = frames.shape[:2]
     windows = np.empty((n, count, window, window), np.float32)
-    measured = np.empty((n, count, 6))  # x, y, variance, elongations, light
+    measured = np.empty((n, count, 6))  # x, y, variance, ellipticity (two), light
     noise = np.empty(n)
     starts = np.full((n, count, 2), np.nan) if places is None else np.asarray(places, float)
+    psf = np.broadcast_to(np.asarray(psf_sigma_px, float), n)
 
-    def fill(start):
-        some = slice(start, start + CHUNK)
-        _find(frames[some], psf_sigma_px, starts[some], windows[some], measured[some], noise[some])
+    def fill(some):
+        _find(frames[some], psf[some], starts[some], windows[some], measured[some], noise[some])
 
-    with ThreadPoolExecutor(get_num_threads()) as pool:
-        list(pool.map(fill, range(0, n, CHUNK)))
+    in_chunks(fill, n, CHUNK)
     unit = np.median(measured[..., 5], axis=1)
     unit = np.where(unit > 0, unit, np.where(noise > 0, noise, 1.0))  # nothing but noise: that is the unit
     windows /= unit[:, None, None, None].astype(np.float32)
     places, shapes, light = (part.astype(np.float32) for part in np.split(measured, [2, 5], axis=-1))
-    return Blobs(
-        windows, places, shapes, light[..., 0] / unit[:, None].astype(np.float32), (noise / unit).astype(np.float32)
-    )
+    light, noise = light[..., 0] / unit[:, None].astype(np.float32), noise / unit
+    return Blobs(windows, places, shapes, light, noise.astype(np.float32), psf.astype(np.float32))
 
 
 @njit(cache=True, nogil=True)
-def _find(frames, sigma, starts, windows, measured, noise):
+def _find(frames, psf, starts, windows, measured, noise):
     n, count, height, width = frames.shape
     rows, columns, edge = height // BINNED, width // BINNED, windows.shape[-1]
     binned = np.empty((count, rows, columns), np.float32)
@@ -92,7 +93,7 @@ def _find(frames, sigma, starts, windows, measured, noise):
             for _ in range(2):  # about that place, and then about the light under the weight
                 top, left = row - edge // 2, column - edge // 2
                 _cut(frames[i, t], top, left, level, windows[i, t])
-                _fit_weight(windows[i, t], sigma, measured[i, t])
+                _fit_weight(windows[i, t], psf[i], measured[i, t])
                 measured[i, t, 0] += left
                 measured[i, t, 1] += top
                 row, column = math.floor(measured[i, t, 1]), math.floor(measured[i, t, 0])
@@ -163,7 +164,7 @@ def _brightest(binned, alike):
 
 @njit(cache=True, nogil=True)
 def _fit_weight(window, sigma, out):
-    """Write x, y (from the window's corner), variance, elongations and light of the blob under the fitted weight."""
+    """Write x, y (from the window's corner), variance, ellipticity and light of the blob under the fitted weight."""
     edge = len(window)
     narrowest = 0.25 * (sigma**2 + 1 / 12)
     x = y = edge / 2
@@ -198,10 +199,10 @@ def _fit_weight(window, sigma, out):
         crossed = crossed / total - mean_x * mean_y
         seen = min((along_x + along_y) / 2, 0.9 * weight_variance)  # of the product of two Gaussians
         variance = min(max(seen * weight_variance / (weight_variance - seen), narrowest), WIDEST**2)
-        gain = min(1 + weight_variance / variance, 4.0)
-        x = min(max(x + gain * mean_x, 0.25 * edge), 0.75 * edge)
-        y = min(max(y + gain * mean_y, 0.25 * edge), 0.75 * edge)
+        stride = min(1 + weight_variance / variance, 4.0)  # light under the weight moves less than the blob
+        x = min(max(x + stride * mean_x, 0.25 * edge), 0.75 * edge)
+        y = min(max(y + stride * mean_y, 0.25 * edge), 0.75 * edge)
         weight_variance = math.sqrt(variance * weight_variance)
     out[0], out[1], out[2] = x, y, variance
-    out[3], out[4] = (along_x - along_y) / weight_variance, 2 * crossed / weight_variance
+    out[3], out[4] = (along_x - along_y) / weight_variance, 2 * crossed / weight_variance  # xx + yy, once it fits
     out[5] = total * (1 + variance / weight_variance) if total > 0 else 0.0

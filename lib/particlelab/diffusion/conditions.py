@@ -1,4 +1,4 @@
-"""What a movie says of the microscope and camera that made it, and whether a model has learned such conditions.
+"""What a movie says of the microscope and camera that made it.
 
 Statistics of the movie give a first answer. Molecules are then simulated under many conditions near it; how the
 simulated windows about them change with the conditions shows where they are most like the real ones.
@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from particlelab.diffusion.imaging import Imaging, check_rng, render
-from particlelab.diffusion.localisation import photon_variance
+from particlelab.diffusion.imaging import Imaging, check_rng, photon_variance, render
 from particlelab.diffusion.motion import draw_paths
 from particlelab.diffusion.scenes import fit_windows, look, summarise_windows
 
 FAINTEST, BRIGHTEST = 0.1, 3.0  # molecules of a simulation, as multiples of the median
 ALIKE = 5  # groups of molecules that are equally bright in a simulation
+LN_WIDTH, LN_LIGHT, LN_GAIN, LN_NOISE, D_IN_ERRORS = range(5)  # conditions as the search sees them: see `_first_guess`
 ROUNDS = 4  # of the search
 DRAWS = 60  # simulations of a round
 SPREAD = 0.15  # of their conditions about the present ones, in logarithms
@@ -29,7 +29,6 @@ CORRELATED = 0.05  # correlation of neighbouring pixels from which noise is not 
 GLOOM = 20.0  # photons of noise in a pixel, with which a search begins at most
 DARKEST = 300.0  # photons of noise in a pixel, beyond which no gain is told
 TOLD = 0.15  # standard error up to which the photons' share of the background's noise counts as known
-MARGIN = 0.05  # share by which conditions may lie outside of what a model has learned
 
 WIDTH, PHOTONS, NOISE = "width of the point-spread function", "photons of a molecule in a frame", "background noise"
 DIFFUSION, CORRELATION = "diffusion coefficient", "correlation of neighbouring pixels"
@@ -72,8 +71,8 @@ def find_conditions(movie, imaging, tracks, rng, refine=True, start=None, progre
         ``imaging`` has a Gaussian point-spread function and the movie's number of frames. ``photons`` is the median
         of what the molecules of this movie send; their intervals are those of the measurement, not of other molecules.
         ``similarity`` is the root mean square difference of statistics of the real and of simulated windows, in
-        standard deviations of the latter: about 1 if nothing tells them apart. What the search has found is taken if it
-        makes the first row smaller by more than twice its standard error over simulations.
+        standard deviations of such a difference: about 1 if nothing tells them apart. What the search has found is
+        taken if it makes the first row smaller by more than twice its standard error over simulations.
 
     Raises
     ------
@@ -96,7 +95,7 @@ def find_conditions(movie, imaging, tracks, rng, refine=True, start=None, progre
     rng, scene = check_rng(rng), look(movie, imaging, tracks)
     guess = _first_guess(scene, imaging)
     scene = _weigh_brightness(scene, guess, imaging, rng)
-    free = [0, 1, 4] if scene.camera_known else [0, 1, 2, 3, 4]
+    free = [LN_WIDTH, LN_LIGHT, D_IN_ERRORS] if scene.camera_known else list(range(5))
     first = at = guess if start is None else np.where(np.isin(range(5), free[:-1]), [*_place(start), 0], guess)
     rounds = ROUNDS if refine else 1
     for step in range(rounds):
@@ -113,67 +112,6 @@ def find_conditions(movie, imaging, tracks, rng, refine=True, start=None, progre
     return Conditions(found.replace(frames=min(len(movie), 10_000)), table, similarity)
 
 
-def find_departures(conditions, training):
-    """Say which conditions lie outside of what a model has learned from.
-
-    A network sees pixels and frames, and neither gain nor offset: lengths count in pixels, times in frames, and the
-    background by its noise. A condition lies outside if its whole interval does, by more than 5 % (`MARGIN`).
-
-    Parameters
-    ----------
-    conditions : Conditions
-        From `find_conditions`.
-    training : Training
-
-    Returns
-    -------
-    list of str
-        A sentence for each condition outside; empty if there is none.
-    """
-    here, there = conditions.imaging, training
-    found = conditions.table.set_index("quantity")[["value", "low", "high"]]
-    step, its_step = (i.interval_s / (i.pixel_size_nm / 1e3) ** 2 for i in (here, there))
-    exposed, its_exposed = (i.exposure_s / i.interval_s for i in (here, there))
-    width, excess = there.psf_sigma_nm / there.pixel_size_nm, photon_variance(here) / photon_variance(there)
-    noise = [
-        excess * math.sqrt(_dark_variance(there, there.background * factor))
-        for factor in (1 / there.background_factor, there.background_factor)
-    ]  # a camera that doubles the variance of photons needs twice as many for the same image
-    checks = [
-        (WIDTH, "pixels", found.loc[WIDTH] / here.pixel_size_nm, width / there.psf_factor, width * there.psf_factor),
-        (
-            PHOTONS,
-            "photons",
-            found.loc[PHOTONS],
-            excess * there.photons / there.photons_factor,
-            excess * there.photons * there.photons_factor,
-        ),
-        (NOISE, "photons", found.loc[NOISE], *noise),
-        (
-            DIFFUSION,
-            "square pixels in a frame",
-            found.loc[DIFFUSION] * step,
-            there.diffusion_low_um2_s * its_step,
-            there.diffusion_high_um2_s * its_step,
-        ),
-        ("exposure", "of the interval", pd.Series(exposed, ["value", "low", "high"]), its_exposed, its_exposed),
-    ]
-    sentences = [
-        f"{name}: {values.value:.3g} {unit}, but the model has learned "
-        + (f"{low:.3g}" if low == high else f"from {low:.3g} to {high:.3g}")
-        for name, unit, values, low, high in checks
-        if values.high < low * (1 - MARGIN) or values.low > high * (1 + MARGIN)
-    ]
-    if here.frames < there.fewest_frames:
-        sentences.append(
-            f"frames: {here.frames}, but the model has learned from {there.fewest_frames} to {there.frames}"
-        )
-    correlation = found.loc[CORRELATION]
-    if correlation.low > CORRELATED or correlation.high < -CORRELATED:
-        sentences.append(f"{CORRELATION}: {correlation.value:.2f}, but the model has learned noise of single pixels: 0")
-    return sentences
-
-
 class _Round(NamedTuple):
     """What simulations near some conditions tell."""
 
@@ -183,7 +121,10 @@ class _Round(NamedTuple):
 
 
 def _first_guess(scene, imaging):
-    """Return conditions by the movie's own statistics: four numbers as of `_place`, and D as of `_diffusion_at`."""
+    """Return conditions by the movie's own statistics: four numbers as of `_place`, and D as of `_diffusion_at`.
+
+    These five (`LN_WIDTH` to `D_IN_ERRORS`) are what the search varies: one step is about as long in each.
+    """
     found = fit_windows(scene.windows, scene)
     light, squares = found[:, 4], found[:, 6] ** 2
     square = np.nanmedian(squares[light >= np.nanmedian(light)])
@@ -224,7 +165,7 @@ def _draw_windows(at, scene, imaging, rng):
 
 def _diffusion_at(at, scene):
     """Return D of conditions: `SPREAD` is a standard error of that which the steps of the tracks tell."""
-    return np.maximum(at[..., 4], 0) * scene.diffusion[1] / SPREAD
+    return np.maximum(at[..., D_IN_ERRORS], 0) * scene.diffusion[1] / SPREAD
 
 
 def _real(scene):
@@ -238,7 +179,7 @@ def _simulate(at, scene, imaging, rng):
     nothing = _imaging_at(at, scene, imaging).replace(photons=0.0, frames=frames, size=size)
     flat = render(np.zeros((1, frames, 1, 2)), nothing, rng)[0] - np.float32(scene.level)
     seen = summarise_windows(_draw_windows(at, scene, imaging, rng), flat, np.ones(flat.shape, bool), scene)
-    return np.append(np.concatenate(list(seen.values())), rng.normal(at[4], SPREAD))
+    return np.append(np.concatenate(list(seen.values())), rng.normal(at[D_IN_ERRORS], SPREAD))
 
 
 def _explore(at, free, scene, imaging, rng):
@@ -263,7 +204,8 @@ def _explore(at, free, scene, imaging, rng):
     misfit = max(1.0, math.sqrt(np.mean((apart - slopes @ (inverse @ apart)) ** 2)))
     step, covariance = np.zeros(len(at)), np.zeros((len(at), len(at)))
     step[free] = (inverse @ apart).clip(-LONGEST, LONGEST)
-    covariance[np.ix_(free, free)] = np.cov(misfit * (left / scatter) @ inverse.T, rowvar=False)
+    errors = misfit * (left / scatter) @ inverse.T
+    covariance[np.ix_(free, free)] = errors.T @ errors / (DRAWS - design.shape[1])
     return _Round(step, covariance, scatter)
 
 
@@ -275,10 +217,10 @@ def _compare(first, last, scatter, scene, imaging, rng):
     real, seeds = _real(scene), rng.integers(2**32, size=SEEDS)
     squares = np.stack(
         [
-            [((real - _simulate(at, scene, imaging, np.random.default_rng(seed))) / scatter) ** 2 for seed in seeds]
+            [((real - _simulate(at, scene, imaging, np.random.default_rng(seed))) / scatter) ** 2 / 2 for seed in seeds]
             for at in (first, last)
         ]
-    )  # (2, SEEDS, k)
+    )  # (2, SEEDS, k): the real one scatters as much as a simulated one
     nearer = np.subtract(*np.sqrt(squares.mean(axis=2)))
     better = nearer.mean() > 2 * nearer.std(ddof=1) / math.sqrt(SEEDS)
     names = np.repeat([*scene.seen, STEPS], [*map(len, scene.seen.values()), 1])
@@ -292,7 +234,7 @@ def _compare(first, last, scatter, scene, imaging, rng):
     return table, bool(better)
 
 
-def _dark_variance(imaging, background):
+def dark_variance(imaging, background):
     """Return the variance of a pixel of the background, photons^2."""
     return photon_variance(imaging) * background + imaging.read_noise**2
 
@@ -303,7 +245,7 @@ def _place(imaging):
     As the movie tells light and noise in counts by itself, an error of the gain leaves them as they are.
     """
     p = imaging
-    noise = p.gain * math.sqrt(_dark_variance(p, p.background))
+    noise = p.gain * math.sqrt(dark_variance(p, p.background))
     return np.log(np.maximum([p.psf_sigma_nm / p.pixel_size_nm, p.gain * p.photons, p.gain, noise], 1e-9))
 
 
@@ -334,7 +276,7 @@ def _quantities(at, share, scene, imaging):
 
 def _imaging_at(at, scene, imaging, whole=False):
     """Return the imaging of conditions; if ``whole``, all noise of the background is that of photons."""
-    share = 1.0 if whole else _share_of_photons(np.exp(at[2]), scene.third[0], scene, imaging)
+    share = 1.0 if whole else _share_of_photons(np.exp(at[LN_GAIN]), scene.third[0], scene, imaging)
     found = _quantities(at, share, scene, imaging)
     same = {name: getattr(imaging, name) for name in SAME}
     return Imaging(**same, **{name: float(value) for name, value in found.items()})
@@ -344,13 +286,13 @@ def _report(at, covariance, scene, imaging, how, rng):
     """Return the imaging that has been found, and the table of what is known of it."""
     draws = rng.multivariate_normal(at, covariance, 1000)
     thirds = rng.normal(*scene.third, len(draws))
-    shares = _share_of_photons(np.exp(draws[:, 2]), thirds, scene, imaging)
+    shares = _share_of_photons(np.exp(draws[:, LN_GAIN]), thirds, scene, imaging)
     correlated = abs(scene.correlation[0]) - 1.96 * scene.correlation[1] > CORRELATED
     told = not correlated and shares.std() < TOLD and np.quantile(shares, 0.975) < 1
     found = _imaging_at(at, scene, imaging, not told)
     drawn = _quantities(draws, shares if told else 1.0, scene, imaging)
     drawn["noise"] = np.sqrt(photon_variance(imaging) * drawn["background"] + drawn["read_noise"] ** 2)
-    values = found.model_dump() | {"noise": math.sqrt(_dark_variance(found, found.background))}
+    values = found.model_dump() | {"noise": math.sqrt(dark_variance(found, found.background))}
     given = "given with the camera" if scene.camera_known else ""
     split = "how skewed the background is" if told else "read noise not told from photons: all put down to photons"
     growth = how + ", how noise grows with light" + ("; the noise has been filtered" if correlated else "")

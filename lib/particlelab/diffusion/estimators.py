@@ -23,9 +23,16 @@ class Estimate(NamedTuple):
     standard_error: np.ndarray  # (n,) um2/s
 
     def interval(self, coverage):
-        """Return the ends (n,) of intervals, as wide below as above, that hold D in a share ``coverage`` of cases."""
-        half = special.ndtri((1 + coverage) / 2) * self.standard_error
-        return self.diffusion_um2_s - half, self.diffusion_um2_s + half
+        """Return the ends (n,) of intervals that hold D in about a share ``coverage`` of cases.
+
+        A low estimate has a small standard error, a high one a large one: where the error is a share of D, the interval
+        is even in ln D. Where it is larger than D, which noise leaves of an estimate, the error depends on D no more,
+        and the interval is that of an error equal to D.
+        """
+        d, error = self
+        share = np.divide(error, d, out=np.ones_like(d), where=d > error)
+        half = special.ndtri((1 + coverage) / 2)
+        return tuple(d + error * np.expm1(z * share) / share for z in (-half, half))
 
 
 def estimate(positions_nm, interval_s, method="msd", localisation_sigma_nm=None, blur=1 / 6):

@@ -1,19 +1,19 @@
 """How a camera sees a moving molecule: blurred light, photons, gain and noise, in physical units."""
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numba import get_num_threads, njit
+from numba import njit
 from scipy import special
 
 from particlelab.diffusion.motion import Motion, draw_paths, reflect, switch
 from particlelab.diffusion.psf import STEPS, integrate_gaussian, tabulate
+from particlelab.diffusion.threads import in_chunks
 from particlelab.parameters import parameter
 
 CHUNK = 8  # sequences that one generator draws: what is drawn does not depend on the number of threads
-TABLE_PIXELS = 24  # reach of a point-spread function that is no Gaussian
+AIRY_SIGMA = 0.21  # of wavelength / numerical aperture: the Gaussian nearest an Airy pattern (Zhang et al. 2007)
 GUIDE = 1024  # entries of the table by which counts of the background are looked up
 LITTLE = 1e-6  # share of a background photon that a molecule may add to a pixel unnoticed
 
@@ -112,19 +112,14 @@ def render(positions_nm, imaging, rng):
         Counts.
     """
     n, frames = positions_nm.shape[:2]
-    lit = draw_light(n, imaging, rng)
+    lit, lens = draw_light(n, imaging, rng), optics(imaging)
     images = np.empty((n, frames, imaging.size, imaging.size), np.float32)
-    starts = range(0, n, CHUNK)
 
-    def fill(start, own):
-        some = slice(start, start + CHUNK)
-        _expose(
-            images[some], positions_nm[some] / imaging.pixel_size_nm + imaging.size / 2, lit[some], *optics(imaging)
-        )
+    def fill(some, own):
+        _expose(images[some], positions_nm[some] / imaging.pixel_size_nm + imaging.size / 2, lit[some], *lens)
         _detect(images[some], imaging, own)
 
-    with ThreadPoolExecutor(get_num_threads()) as pool:
-        list(pool.map(fill, starts, rng.spawn(len(starts))))
+    in_chunks(fill, n, CHUNK, rng.spawn(math.ceil(n / CHUNK)))
     return images
 
 
@@ -198,8 +193,19 @@ def optics(imaging):
     p = imaging
     if p.psf == "gaussian":
         return p.psf_sigma_nm / p.pixel_size_nm, np.zeros((0, 0))
-    optics = (p.psf, p.pixel_size_nm, p.wavelength_nm, p.numerical_aperture, p.defocus_nm, p.depth_nm)
-    return 0.0, tabulate(*optics, TABLE_PIXELS)
+    return 0.0, tabulate(p.psf, p.pixel_size_nm, p.wavelength_nm, p.numerical_aperture, p.defocus_nm, p.depth_nm)
+
+
+def psf_width_nm(imaging):
+    """Return the standard deviation of the imaging's point-spread function, or of the Gaussian nearest to it."""
+    if imaging.psf == "gaussian":
+        return imaging.psf_sigma_nm
+    return AIRY_SIGMA * imaging.wavelength_nm / imaging.numerical_aperture
+
+
+def photon_variance(imaging):
+    """Return the variance of a detected photon: electron multiplication doubles it."""
+    return 2.0 if imaging.camera == "emccd" else 1.0
 
 
 def check_diffusion(diffusion_um2_s):

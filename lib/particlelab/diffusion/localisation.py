@@ -1,19 +1,18 @@
 """Where a molecule is in a frame, and how well that can be known at all."""
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
-from numba import get_num_threads, njit
-from scipy import special
+from numba import njit
 
+from particlelab.diffusion.imaging import photon_variance, psf_width_nm
+from particlelab.diffusion.psf import smoothing_taps
 from particlelab.diffusion.spots import METHODS, evaluate_gaussian, measure_spots
+from particlelab.diffusion.threads import in_chunks
 
 FALSE_ALARM = 1e-3  # probability that noise alone passes for a molecule somewhere in a frame
-AIRY_SIGMA = 0.21  # of wavelength / numerical aperture: the Gaussian nearest an Airy pattern (Zhang et al. 2007)
 FINE = 10.0  # standard deviation of a blob in pixels that may as well be coarser
-WIDEST = 20.0  # and beyond which a molecule is no spot any more
 CHUNK = 64  # frames that a thread takes at a time
 
 
@@ -137,29 +136,6 @@ def localisation_bound(imaging, width_nm=None, photons=None, background=None):
     return math.sqrt(excess / total * area) * pixel_nm
 
 
-def psf_width_nm(imaging):
-    """Return the standard deviation of the imaging's point-spread function, or of the Gaussian nearest to it."""
-    if imaging.psf == "gaussian":
-        return imaging.psf_sigma_nm
-    return AIRY_SIGMA * imaging.wavelength_nm / imaging.numerical_aperture
-
-
-def photon_variance(imaging):
-    """Return the variance of a detected photon: electron multiplication doubles it."""
-    return 2.0 if imaging.camera == "emccd" else 1.0
-
-
-def smoothing_taps(width):
-    """Return what a pixel and those beside it hold of a Gaussian in its middle, (2 k + 1,); width in pixels."""
-    if width > WIDEST:
-        raise ValueError(
-            f"the point-spread function must have a standard deviation of at most {WIDEST:g} pixels, got {width:g}"
-        )
-    half = math.ceil(3 * width)
-    edges = (np.arange(2 * half + 2) - half - 0.5) / (width * math.sqrt(2))
-    return np.diff(special.erf(edges)) / 2
-
-
 def _find(images, imaging, width):
     """Return image, row and column of the highest peak of each image, (k, 3), and whether it is no mere noise."""
     taps = smoothing_taps(width)
@@ -167,12 +143,10 @@ def _find(images, imaging, width):
     peak, mean = np.empty(len(images)), np.empty(len(images))
     spots[:, 0] = np.arange(len(images))
 
-    def fill(start):
-        some = slice(start, start + CHUNK)
+    def fill(some):
         _find_peaks(images[some], taps, spots[some], peak[some], mean[some])
 
-    with ThreadPoolExecutor(get_num_threads()) as pool:
-        list(pool.map(fill, range(0, len(images), CHUNK)))
+    in_chunks(fill, len(images), CHUNK)
     background = (mean - imaging.offset) / imaging.gain
     return spots, peak / imaging.gain > _noise_peak(background, taps, imaging, math.prod(images.shape[1:]))
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from particlelab.diffusion.conditions import Conditions, find_conditions, find_departures
+from particlelab.diffusion.conditions import Conditions, find_conditions
+from particlelab.diffusion.departures import find_departures
 from particlelab.diffusion.estimators import METHODS, estimate
 from particlelab.diffusion.imaging import Imaging
 from particlelab.diffusion.model import give_intervals, load_model
@@ -30,14 +31,14 @@ class Measurement(Tracking):
     pixel_size_nm: float | None = parameter(
         None, "Edge of a pixel in the sample, where the file does not say", unit="nm", above=0, high=10_000
     )
-    exposure_s: float = parameter(0.01, "Exposure of a frame", unit="s", above=0, high=100)
+    exposure_s: float | None = parameter(None, "Exposure of a frame", unit="s", above=0, high=100)
     interval_s: float | None = parameter(
         None, "From one frame to the next, where that is not the exposure", unit="s", above=0, high=1000
     )
     method: Literal["auto", "network", "mle", "cve", "msd"] = parameter(
         "auto", "How D is read; auto: by the network if it knows such movies, else by mle"
     )
-    model: str = parameter("default", "A network that ships, or the path of a .safetensors file")
+    model: str = parameter("general", "A network that ships, or the path of a .safetensors file")
     gain: float = parameter(1.0, "Counts for a photon, if the camera is known", unit="counts", above=0, high=1e5)
     offset: float = parameter(0.0, "Counts without light, if the camera is known", unit="counts", low=-1e6, high=1e6)
     read_noise: float = parameter(
@@ -75,7 +76,7 @@ def measure(movie, **options):
     movie : (T, H, W) array_like
         Counts.
     **options
-        Fields of `Measurement`; ``pixel_size_nm`` must be given, as nothing else tells it.
+        Fields of `Measurement`; ``pixel_size_nm`` and ``exposure_s`` must be given, as nothing else tells them.
 
     Returns
     -------
@@ -93,7 +94,7 @@ def measure(movie, **options):
     Raises
     ------
     ValueError
-        If there is no pixel size or no such model, nothing can be followed, or as `find_tracks`.
+        If there is no pixel size, no exposure or no such model, nothing can be followed, or as `find_tracks`.
     """
     found = examine(movie, Measurement(**options))
     return found.table, found.summary
@@ -115,7 +116,7 @@ def measure_file(path, parameters):
     Raises
     ------
     ReadError
-        If the file cannot be read, has fewer than three frames, or no pixel size is known.
+        If the file cannot be read, has fewer than three frames, or no pixel size or exposure is known.
     ValueError
         As `measure`.
     """
@@ -151,6 +152,8 @@ def read_movie(path_or_bytes, parameters, name=None):
         raise ReadError(f"{stack.source} holds {len(stack.frames)} frames; a movie has at least {FEWEST_FRAMES}")
     if pixel_size_nm is None:
         raise ReadError(f"{stack.source} does not say how large its pixels are; give pixel_size_nm (--pixel-size)")
+    if parameters.exposure_s is None:
+        raise ReadError(f"{stack.source} does not say how long a frame was exposed; give exposure_s (--exposure)")
     return stack.frames, parameters.replace(pixel_size_nm=pixel_size_nm)
 
 
@@ -179,6 +182,8 @@ def examine(movie, parameters, progress=None):
     report = progress or (lambda share, text: None)
     if p.pixel_size_nm is None:
         raise ValueError("pixel_size_nm is missing: how large a pixel is in the sample, in nm")
+    if p.exposure_s is None:
+        raise ValueError("exposure_s is missing: how long a frame was exposed, in s")
     model = load_model(p.model) if p.method in ("auto", "network") else None
     learned = Training.select(model.card["training"]) if model else None
     imaging = given_imaging(p)
@@ -191,7 +196,8 @@ def examine(movie, parameters, progress=None):
     try:
         conditions = find_conditions(movie, imaging, tracks, generator(p.seed, "conditions"), p.refine)
     except ValueError as error:
-        conditions = Conditions(imaging, pd.DataFrame(columns=CONDITION_COLUMNS), pd.DataFrame())
+        seen = imaging.replace(psf_sigma_nm=tracks.attrs["psf_sigma_nm"])
+        conditions = Conditions(seen, pd.DataFrame(columns=CONDITION_COLUMNS), pd.DataFrame())
         departures.append(f"the movie does not tell its conditions: {error}")
     report(0.8, "reading D")
     if model and not departures:
@@ -199,7 +205,7 @@ def examine(movie, parameters, progress=None):
     asked = [name for name in dict.fromkeys((p.method, "mle")) if name in METHODS]
     found = {name: _estimate(tracks, imaging, name) for name in asked}
     if model:
-        found["network"] = _ask(movie, tracks, imaging, model, learned)
+        found["network"] = _ask(movie, tracks, conditions.imaging, model, learned)
     order = [p.method] if p.method != "auto" else ["mle"] if departures else ["network", "mle"]
     table = _describe(tracks).join(_choose(found, order))
     for name, answers in found.items():

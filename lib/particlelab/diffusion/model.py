@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from particlelab.diffusion.imaging import Imaging
+from particlelab.diffusion.imaging import Imaging, psf_width_nm
 from particlelab.diffusion.networks import SYMMETRIES, Network, see, turn
 from particlelab.learning.models import half_precision, load_trained, save_model
 
@@ -31,22 +31,22 @@ class Model:
     card : dict
         See `save_model`; ``card["training"]`` holds the conditions that it has learned, ``card["stretch"]`` by what its
         standard deviations are multiplied.
-    symmetries : sequence of int
-        The ways to turn and reflect a movie (`networks.turn`) whose answers are averaged; all eight at first.
+    history : DataFrame or None
+        Of its training, where that was just done.
     """
 
     def __init__(self, network, card):
-        self.network, self.card, self.symmetries = network.eval(), card, range(SYMMETRIES)
+        self.network, self.card, self.history = network.eval(), card, None
 
     @functools.cached_property
     def imaging(self):
         """The conditions that it has learned, in the middle of their range."""
         return Imaging.select(self.card["training"])
 
-    def predict(self, frames, imaging=None, coverage=0.9, places_nm=None):
+    def predict(self, frames, imaging=None, coverage=0.9, places_nm=None, symmetries=range(SYMMETRIES)):
         """Read diffusion coefficients from movies.
 
-        The network's answers for a movie, turned and reflected (``symmetries``), are averaged. Its mean of ln D and
+        The network's answers for a movie, turned and reflected, are averaged. Its mean of ln D and
         its standard deviation s give D = exp(mean - s^2 / 2), which is right on average.
 
         Parameters
@@ -54,12 +54,15 @@ class Model:
         frames : (n, T, H, W) array_like
             Counts of any gain and offset.
         imaging : Imaging, optional
-            Pixel size and interval, where they are not those of the training: the network sees pixels and frames.
+            Pixel size, interval and width of the point-spread function, where they are not those of the training: the
+            network sees pixels and frames. A width beyond those that it has learned from counts as the nearest of them.
         coverage : float
             Share of intervals that hold the truth.
         places_nm : (n, T, 2) array, optional
             About where the molecule is, x and y from the middle of the field of view, if there are others; NaN where
             nobody knows. Only a transformer can be told.
+        symmetries : sequence of int
+            The ways to turn and reflect a movie (`networks.turn`).
 
         Returns
         -------
@@ -71,35 +74,37 @@ class Model:
             If frames are no movies of finite counts, or of a number of frames that the network does not know; or if it
             is told places and cannot be.
         """
-        return give_intervals(*self.read(frames, imaging, places_nm), coverage)
+        return give_intervals(*self.read(frames, imaging, places_nm, symmetries), coverage)
 
-    def read(self, frames, imaging=None, places_nm=None):
+    def read(self, frames, imaging=None, places_nm=None, symmetries=range(SYMMETRIES)):
         """Return mean and standard deviation of ln(D / (um^2/s)), each (n,), of movies as `predict` takes them."""
         imaging = imaging or self.imaging
-        places = None
+        width, places = psf_width_nm(imaging) / imaging.pixel_size_nm, None
         if places_nm is not None:
             places = np.asarray(places_nm) / imaging.pixel_size_nm + np.array(np.shape(frames)[:1:-1]) / 2
-        mean, deviation = self.look(frames, places)
+        mean, deviation = self.look(frames, width, places, symmetries)
         scale = (imaging.pixel_size_nm / 1e3) ** 2 / imaging.interval_s
         return mean + np.log(scale), deviation * self.card.get("stretch", 1.0)
 
-    def look(self, frames, places=None):
+    def look(self, frames, psf_sigma_px, places=None, symmetries=range(SYMMETRIES)):
         """Return the network's mean and standard deviation of ln(D interval / pixel^2) for movies, each (n,).
 
-        Places are in pixels from the corner of the field of view.
+        The width of the point-spread function is one number or (n,); places are in pixels from the corner of the field
+        of view.
         """
         import torch
 
         frames = self._check(frames, places)
         network = Network.select(self.card["training"])
-        width = self.imaging.psf_sigma_nm / self.imaging.pixel_size_nm
+        usual, factor = psf_width_nm(self.imaging) / self.imaging.pixel_size_nm, self.card["training"]["psf_factor"]
+        psf = np.broadcast_to(np.clip(psf_sigma_px, usual / factor, usual * factor), len(frames))
         found = []
         with torch.inference_mode():
             for start in range(0, len(frames), BATCH):
                 some = slice(start, start + BATCH)
-                seen = see(frames[some], network, width, None if places is None else places[some])
+                seen = see(frames[some], network, psf[some], None if places is None else places[some])
                 seen = tuple(map(torch.from_numpy, seen))
-                answers = [torch.stack(self.network(*turn(seen, symmetry))) for symmetry in self.symmetries]
+                answers = [torch.stack(self.network(*turn(seen, symmetry))) for symmetry in symmetries]
                 found.append(torch.stack(answers).mean(dim=0).numpy().astype(float))
         mean, log_deviation = np.concatenate(found, axis=1) if found else np.empty((2, 0))
         return mean, np.exp(log_deviation)
@@ -109,13 +114,13 @@ class Model:
 
         Parameters
         ----------
-        *sets : (frames, diffusion_um2_s)
-            Movies (n, T, H, W) of one length each, and the truth (n,).
+        *sets : Drawn
+            Movies of one length each, from `draw_movies`.
         """
         errors = []
-        for frames, diffusion_um2_s in sets:
-            mean, deviation = self.look(frames)
-            truth = np.log(diffusion_um2_s * self.imaging.interval_s / (self.imaging.pixel_size_nm / 1e3) ** 2)
+        for drawn in sets:
+            mean, deviation = self.look(drawn.frames, drawn.psf_sigma_px)
+            truth = np.log(drawn.diffusion_um2_s * self.imaging.interval_s / (self.imaging.pixel_size_nm / 1e3) ** 2)
             errors.append(np.abs(truth - mean) / deviation)
         self.card["stretch"] = float(np.quantile(np.concatenate(errors), 0.9) / special.ndtri(0.95))
 

@@ -1,5 +1,7 @@
 """The networks in torch. Each gives ln(D interval / pixel^2) and the logarithm of its standard deviation."""
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -47,7 +49,8 @@ class FrameTransformer(nn.Module):
         self.numbers(torch.zeros(1, 1, _describe(*_blank(network.window)).shape[-1]))  # sets the lazy layer's size
 
     def forward(self, windows, *blobs):
-        seen = self.numbers(_describe(windows, *blobs)) + self.window(torch.asinh(150 * windows) / 2)
+        pixels = torch.asinh(150 * windows) / 2  # linear below 1/150 of a blob's light, logarithmic in its middle
+        seen = self.numbers(_describe(windows, *blobs)) + self.window(pixels)
         return _split(self.answer(self.frames(seen).mean(dim=1)))
 
 
@@ -127,23 +130,31 @@ def _split(answer):
 
 
 def _blank(window):
-    return torch.zeros(1, 1, window, window), torch.zeros(1, 1, 2), torch.ones(1, 1, 3), torch.ones(1, 1), torch.ones(1)
+    one = torch.ones(1)
+    return torch.zeros(1, 1, window, window), torch.zeros(1, 1, 2), torch.ones(1, 1, 3), torch.ones(1, 1), one, one
 
 
-def _describe(windows, places, shapes, light, noise):
-    """Return the numbers that stand for each frame, (n, T, k), beside its window."""
+def _describe(windows, places, shapes, light, noise, psf):
+    """Return the numbers that stand for each frame, (n, T, k), beside its window.
+
+    All are of the order of 1, as a network learns best from: what spans more is divided by 2 or 3. What may be 0 or
+    negative is linear where it is small, as errors of localisation are, and logarithmic beyond: steps from 0.3 pixels
+    on, their products from 0.05 square pixels on. Other logarithms begin at a least value, and are about 0 at a usual
+    one: a variance of 2 square pixels, noise of e^-6 of a blob's light in a pixel, 16 frames.
+    """
     steps = places.diff(dim=1)
     none = torch.zeros_like(places[:, :1])
     numbers = []
     for step in (torch.cat([none, steps], 1), torch.cat([steps, none], 1)):
-        length = step.norm(dim=-1, keepdim=True) + 1e-6
+        length = step.norm(dim=-1, keepdim=True) + 1e-6  # which is divided by
         numbers += [step * torch.asinh(length / 0.3) / length, torch.log(length**2 + 0.01) / 3]
     product = (steps[:, 1:] * steps[:, :-1]).sum(dim=-1, keepdim=True)
     product = torch.cat([none[..., :1], product, none[..., :1]], 1)[:, : places.shape[1]]
     numbers.append(torch.sign(product) * torch.log1p(product.abs() / 0.05) / 3)
-    variance, drawn_out = shapes[..., :1].clamp_min(0.05), shapes[..., 1:]
+    variance, ellipticity = shapes[..., :1].clamp_min(0.05), shapes[..., 1:]
     light, noise = light.clamp_min(0.01)[..., None], noise.clamp_min(1e-4)[:, None, None].expand(*light.shape, 1)
-    numbers += [torch.log(variance / 2), drawn_out, torch.log(light), (torch.log(noise) + 6) / 2]
-    ends = torch.zeros_like(places)
+    numbers += [torch.log(variance / 2), ellipticity, torch.log(light), (torch.log(noise) + 6) / 2]
+    ends, movie = torch.zeros_like(places), torch.zeros_like(places)
     ends[:, 0, 0] = ends[:, -1, 1] = 1
-    return torch.cat([*numbers, ends], dim=-1)
+    movie[..., 0], movie[..., 1] = torch.log(psf)[:, None], math.log(places.shape[1] / 16)
+    return torch.cat([*numbers, ends, movie], dim=-1)

@@ -14,10 +14,11 @@ QUARTER_TURNS = (0, 3, 5, 6)  # those of them that reflect nothing
 class Network(Parameters):
     """A network.
 
-    ``transformer``: sees a window about the molecule in each frame, where its light is, and how far it went; any number
-    of frames. ``resnet3d``: a residual network whose convolutions go over place and time; any number of frames.
-    ``resnet2d`` and ``park`` (after Park et al., Communications Biology 6, 336, 2023: plain convolutions, Swish) take
-    the frames for channels, as the document does; they know one number of frames.
+    ``transformer``: sees a window about the molecule in each frame, where its light is, and how far it went, and is
+    told the width of the point-spread function; any number of frames. ``resnet3d``: a residual network whose
+    convolutions go over place and time; any number of frames. ``resnet2d`` and ``park`` (after Park et al.,
+    Communications Biology 6, 336, 2023: plain convolutions, Swish) take the frames for channels, as the document does;
+    they know one number of frames.
     """
 
     kind: Literal["transformer", "resnet3d", "resnet2d", "park"] = parameter("transformer", "Kind of network")
@@ -41,15 +42,15 @@ def see(frames, network, psf_sigma_px, places=None):
     frames : (n, T, H, W) float32 array
         Counts.
     network : Network
-    psf_sigma_px : float
+    psf_sigma_px : float or (n,) array
     places : (n, T, 2) array, optional
         Where to look for the molecule, as of `find_blobs`; of use to a transformer only.
 
     Returns
     -------
     tuple of float32 ndarray
-        For the transformer windows (n, T, w, w), places, shapes, light and noise as of `Blobs`; for others the movies
-        (n, T, H, W), less their median, in units of their standard deviation.
+        For the transformer windows (n, T, w, w), places, shapes, light, noise and the psf as of `Blobs`; for others the
+        movies (n, T, H, W), less their median, in units of their standard deviation.
     """
     if network.kind == "transformer":
         return tuple(find_blobs(frames, psf_sigma_px, network.window, places))
@@ -79,9 +80,9 @@ def turn(seen, symmetry):
     images = images.transpose(-1, -2) if swapped else images
     if not rest:
         return (images,)
-    places, shapes, light, noise = rest
+    places, shapes, *same = rest
     places = places * places.new_tensor([along_x, along_y])
     shapes = shapes * shapes.new_tensor([1, 1, along_x * along_y])
     if swapped:
         places, shapes = places.flip(-1), shapes * shapes.new_tensor([1, -1, 1])
-    return images, places, shapes, light, noise
+    return images, places, shapes, *same

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from particlelab.diffusion.estimators import METHODS, estimate, mean_squared_displacement
-from particlelab.diffusion.imaging import Imaging, place_paths, render
-from particlelab.diffusion.localisation import localisation_bound, localise, psf_width_nm
+from particlelab.diffusion.imaging import Imaging, place_paths, psf_width_nm, render
+from particlelab.diffusion.localisation import localisation_bound, localise
 from particlelab.diffusion.motion import blur_coefficient
 from particlelab.parameters import Parameters, parameter
 from particlelab.randomness import generator

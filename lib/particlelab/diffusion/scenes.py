@@ -4,13 +4,14 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage, special
+from scipy import ndimage
 
 from particlelab.diffusion.estimators import estimate
-from particlelab.diffusion.localisation import photon_variance, smoothing_taps
+from particlelab.diffusion.imaging import photon_variance
 from particlelab.diffusion.motion import blur_coefficient
+from particlelab.diffusion.psf import pixel_shares, smoothing_taps
 from particlelab.diffusion.spots import measure_spots
-from particlelab.diffusion.tracking import lay_out
+from particlelab.diffusion.tracking import check_movie, lay_out
 
 REACH = 3.0  # standard deviations of a molecule's image that a fit sees to each side
 AWAY = 6.0  # and at which background begins
@@ -24,7 +25,7 @@ BINS = 6  # of the radial profile
 CENTRES = [-2.0, -1.0, 0.0, 1.0, 2.0]  # of the background's histogram, in standard deviations
 QUANTILES = [0.25, 0.5, 0.75]  # of widths and light
 LEVELS = [0.1, 0.3, 0.5, 0.7, 0.9]  # quantiles of the pixels in the middle of windows
-LAGS = [(0, 1), (1, 0), (1, 1), (0, 2), (2, 0)]  # rows and columns from pixel to pixel: low frequencies of the spectrum
+LAGS = [(0, 1), (1, 0), (1, 1), (1, -1), (0, 2), (2, 0)]  # rows and columns from one pixel to another
 
 
 class Scene(NamedTuple):
@@ -46,9 +47,7 @@ class Scene(NamedTuple):
 
 def look(movie, imaging, tracks):
     """Return what a movie shows, if it shows enough."""
-    movie, pixel = np.asarray(movie), imaging.pixel_size_nm
-    if movie.ndim != 3 or 0 in movie.shape or not np.isfinite(movie).all():
-        raise ValueError(f"movie must be (T, H, W) of finite counts, got {movie.shape}")
+    movie, pixel = check_movie(movie), imaging.pixel_size_nm
     if "psf_sigma_nm" not in tracks.attrs:
         raise ValueError("tracks must be those of find_tracks, whose attrs hold psf_sigma_nm")
     if not len(tracks):
@@ -141,7 +140,7 @@ def summarise_windows(windows, flat, dark, scene):
     windows, found = windows[good], found[good]
     x, y, _, _, light, rest, width = found.T[..., None]
     edges = np.arange(windows.shape[-1] + 1)
-    across, down = (np.diff(special.ndtr((edges - at) / width)) for at in (x, y))
+    across, down = (pixel_shares(edges, at, width) for at in (x, y))
     left = windows - (light * down)[:, :, None] * across[:, None] - rest[..., None]
     middle = edges[:-1] + 0.5
     radius = np.hypot((middle - y)[:, :, None], (middle - x)[:, None])
@@ -176,13 +175,15 @@ def _histogram(values, centres, width):
 
 
 def _correlate(flat, dark):
-    """Return the mean product of dark pixels that lie one or two apart, in the way in which it is farthest from 0.
+    """Return the background's autocovariance at a short lag (`LAGS`), that which is farthest from 0.
 
-    These are the spectrum's coefficients of lowest order; noise of single pixels has none.
+    It is the mean product of two dark pixels so far apart: 0 for noise of single pixels, but not for noise that a
+    filter has spread over neighbours.
     """
     found = [0.0]
     for rows, columns in LAGS:
-        here, there = np.s_[:, rows:, columns:], np.s_[:, : -rows or None, : -columns or None]
+        here = np.s_[:, rows:, max(0, columns) : min(0, columns) or None]
+        there = np.s_[:, : -rows or None, max(0, -columns) : min(0, -columns) or None]
         both = dark[here] & dark[there]
         if both.any():
             found.append((flat[here] * flat[there])[both].mean())

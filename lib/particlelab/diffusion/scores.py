@@ -1,6 +1,5 @@
 """Estimates against the true diffusion coefficient: bias, error and coverage of networks and estimators from tracks."""
 
-import warnings
 from typing import Annotated
 
 import numpy as np
@@ -9,7 +8,7 @@ from pydantic import Field
 
 from particlelab.diffusion.bounds import crlb
 from particlelab.diffusion.cues import Cues, simulate_without
-from particlelab.diffusion.estimators import METHODS, estimate
+from particlelab.diffusion.estimators import METHODS, estimate, mean_squared_displacement
 from particlelab.diffusion.imaging import Imaging
 from particlelab.diffusion.localisation import localisation_bound, localise
 from particlelab.diffusion.model import Prediction
@@ -98,8 +97,8 @@ def estimate_from_tracks(movies, imaging):
     Returns
     -------
     dict of str to Prediction
-        By method; intervals of 90 % from the standard error, as wide below as above. ``document``: its
-        estimate (`fit_all_lags`), without an interval.
+        By method; intervals of 90 % from the standard error (`Estimate.interval`). ``document``: its estimate
+        (`fit_all_lags`), without an interval.
     """
     seen = localise(movies, imaging)
     found = {}
@@ -127,11 +126,8 @@ def fit_all_lags(positions_nm, interval_s):
     (n,) ndarray
         In um^2/s; NaN where a lag is missing.
     """
-    positions, lags = np.asarray(positions_nm) / 1e3, np.arange(1, np.shape(positions_nm)[1])
-    squares = [((positions[:, lag:] - positions[:, :-lag]) ** 2).sum(axis=2) for lag in lags]
-    with warnings.catch_warnings(action="ignore"):  # of lags at which a molecule was never seen
-        displacement = np.stack([np.nanmean(square, axis=1) for square in squares], axis=1)
-    return displacement @ (lags / (lags**2).sum()) / interval_s / 4
+    lags, displacement_um2 = mean_squared_displacement(positions_nm)
+    return displacement_um2 @ (lags / (lags**2).sum()) / interval_s / 4
 
 
 def summarise(estimates, imaging):
@@ -158,7 +154,7 @@ def summarise(estimates, imaging):
         known = group.dropna(subset="diffusion_um2_s")
         error = known.diffusion_um2_s / true - 1
         square = (error**2).mean()
-        n = len(known)
+        n = len(known) or np.nan  # no estimate, no error
         bound = crlb(true, imaging.interval_s, imaging.frames, sigma, blur_coefficient(imaging))
         rows.append(
             {
@@ -170,7 +166,7 @@ def summarise(estimates, imaging):
                 "relative_error_error": (error**2).std() / n**0.5 / (2 * square**0.5),
                 "over_bound": square**0.5 / bound,
                 "coverage": known.eval("lower < @true < upper").mean() if known.lower.notna().all() else np.nan,
-                "movies": n,
+                "movies": len(known),
             }
         )
     return pd.DataFrame(rows)

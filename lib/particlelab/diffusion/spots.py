@@ -1,10 +1,11 @@
 """Measure a molecule in a window about it: by likelihood, centre of gravity or radial symmetry; compiled."""
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numba import get_num_threads, njit
+from numba import njit
+
+from particlelab.diffusion.threads import in_chunks
 
 METHODS = ("mle", "centroid", "radial")
 REACH = 6.0  # standard deviations of the point-spread function that a window reaches to each side
@@ -42,12 +43,10 @@ def measure_spots(images, spots, width, gain=1.0, offset=0.0, added=0.0, method=
     found = np.empty((len(spots), 7))
     code = METHODS.index(method)
 
-    def fill(start):
-        some = slice(start, start + CHUNK)
+    def fill(some):
         _measure(images, spots[some], width, gain, offset, added, code, reach, found[some])
 
-    with ThreadPoolExecutor(get_num_threads()) as pool:
-        list(pool.map(fill, range(0, len(spots), CHUNK)))
+    in_chunks(fill, len(spots), CHUNK)
     return found
 
 

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from particlelab.diffusion.blobs import find_blobs
 from particlelab.diffusion.cues import Cues
-from particlelab.diffusion.imaging import simulate_together
+from particlelab.diffusion.estimators import Estimate
+from particlelab.diffusion.imaging import psf_width_nm, simulate_together
 from particlelab.diffusion.measurement import Measurement, given_imaging
 from particlelab.diffusion.model import load_model
 from particlelab.diffusion.networks import Network
@@ -31,6 +32,35 @@ CUES = {
     "shape": "the blur within a frame",
     "brightness": "the brightness of the frames",
 }
+MOVIE_GROUPS = {  # of the parameters of one movie
+    "Motion": (
+        "frames",
+        "substeps",
+        "confinement_nm",
+        "drift_um_s",
+        "second_state",
+        "leaving_1_per_s",
+        "leaving_2_per_s",
+    ),
+    "Camera": ("camera", "read_noise", "gain", "offset", "pixel_size_nm", "size", "centred_on", "edge"),
+    "Point-spread function": ("psf", "wavelength_nm", "numerical_aperture", "defocus_nm", "depth_nm"),
+    "Blinking": ("off_1_per_s", "on_1_per_s", "bleaching_1_per_s"),
+}
+MOVIE_NAMES = {
+    "diffusion": "Diffusion coefficient D",
+    "psf": "Point-spread function",
+    "interval": "Frame interval",
+    "leaving_1_per_s": "Leaving the first state",
+    "leaving_2_per_s": "Leaving the second state",
+    "off_1_per_s": "Going dark",
+    "on_1_per_s": "Lighting up again",
+    "bleaching_1_per_s": "Bleaching",
+    "scmos": "sCMOS",
+    "emccd": "EMCCD",
+    "gaussian": "Gaussian",
+    "airy": "Airy",
+    "gibson-lanni": "Gibson-Lanni",
+}
 
 
 class TrainingStudy(Comparison, Training):
@@ -43,7 +73,7 @@ class TrainingStudy(Comparison, Training):
 class ComparisonStudy(Comparison):
     """Networks beside estimators from tracks: against D, light, length, and without one cue after the other."""
 
-    models: tuple[str, ...] = parameter(("default",), "Networks that ship, or paths of .safetensors files")
+    models: tuple[str, ...] = parameter(("default", "general"), "Networks that ship, or paths of .safetensors files")
     varied_at_um2_s: float = parameter(1.0, "D at which conditions are varied", unit="um^2/s", above=0, high=1000)
     photons_compared: tuple[Annotated[float, Field(ge=10, le=1e6)], ...] = parameter(
         (125.0, 250.0, 500.0, 1000.0, 2000.0), "Photons in a frame, where they are varied"
@@ -61,6 +91,7 @@ class MovieStudy(Measurement):
     pixel_size_nm: float | None = parameter(
         100.0, "Edge of a pixel in the sample, where the file does not say", unit="nm", above=0, high=10_000
     )
+    exposure_s: float | None = parameter(0.01, "Exposure of a frame", unit="s", above=0, high=100)
     molecules: int = parameter(12, "Molecules of the simulated movie", low=1, high=1000)
     train: bool = parameter(False, "Train a network for the conditions of the movie")
     iterations: int = parameter(800, "Iterations of this training", low=1, high=10_000_000)
@@ -103,13 +134,40 @@ def ask(parameters):
     p, watched = parameters, watch(parameters)
     model = load_model(p.model)
     answer = model.predict(watched.frames[None], p, 0.95)
-    table = watched.estimates.assign(
-        low=lambda t: t.diffusion_um2_s - 1.96 * t.standard_error_um2_s,
-        high=lambda t: t.diffusion_um2_s + 1.96 * t.standard_error_um2_s,
-    ).drop(columns="standard_error_um2_s")
+    table = watched.estimates.copy()
+    error = table.pop("standard_error_um2_s").to_numpy()
+    table["low"], table["high"] = Estimate(table.diffusion_um2_s.to_numpy(), error).interval(0.95)
     table.loc[len(table)] = (p.model, *(float(value[0]) for value in answer))
-    blobs = find_blobs(watched.frames[None], p.psf_sigma_nm / p.pixel_size_nm)
+    blobs = find_blobs(watched.frames[None], psf_width_nm(p) / p.pixel_size_nm)
     return p, watched, table, blobs.windows[0]
+
+
+def tell_watched(parameters, watched):
+    """Say in one line what a track tells of a molecule, and what it does not.
+
+    Parameters
+    ----------
+    parameters : OneMovie
+    watched : Watched
+
+    Returns
+    -------
+    str
+    """
+    p, best = parameters, watched.estimates.set_index("method").loc["mle"]
+    text = f"The molecule is found in {np.isfinite(watched.localised_nm[:, 0]).sum()} of {p.frames} frames. "
+    if np.isfinite(best.diffusion_um2_s):
+        text += (
+            f"D is {p.diffusion_um2_s:.3g} µm²/s; its track says "
+            f"{best.diffusion_um2_s:.3g} ± {best.standard_error_um2_s:.2g} µm²/s (maximum likelihood, standard error). "
+        )
+    else:
+        text += "That is too few to estimate D: more photons or less background would help. "
+    within_nm = 1e3 * np.sqrt(p.diffusion_um2_s * p.exposure_s / 3)
+    return text + (
+        f"Within an exposure it smears by {within_nm:.0f} nm along each axis (standard deviation); this light can tell "
+        f"where it was to {watched.sigma_nm:.0f} nm at best."
+    )
 
 
 def try_methods(parameters):

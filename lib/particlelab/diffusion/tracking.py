@@ -1,25 +1,18 @@
-"""Find several molecules in a movie, follow them, and cut out what is around each."""
+"""Follow the molecules of a movie, and cut out what is around each."""
 
 import math
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage, spatial, special, stats
+from scipy import spatial
 
-from particlelab.diffusion.localisation import photon_variance, smoothing_taps
-from particlelab.diffusion.spots import measure_spots
+from particlelab.diffusion.detection import find_spots, fit_spots, measure_gain, measure_width
+from particlelab.diffusion.imaging import photon_variance
 from particlelab.parameters import Parameters, parameter
 
 COLUMNS = ["track", "frame", "x_nm", "y_nm", "sigma_nm", "signal", "background", "width_nm", "neighbour_nm", "crowded"]
 CUT_COLUMNS = ["sequence", "track", "frame", "x_nm", "y_nm", "sigma_nm", "width_nm", "crowded", "at_edge"]
-FIRST_WIDTH = 1.3  # pixels: what usual microscopes make of a molecule, from where its width is measured
-SURROUNDINGS = 10  # standard deviations of a molecule's image: the side of the square that tells its background
-REACH = 3.0  # standard deviations that a fit sees to each side: little of the neighbours
-BRIGHT = 10.0  # standard deviations of the smoothed noise above which a spot is left out when noise is measured
-FEW = 2000  # molecules that tell width and gain well enough
-FAINT = 1000.0  # photons of noise in a pixel at which the light of molecules adds none
 MISSED = 1e-3  # share of the steps of the fastest molecules that are longer than the search range
 
 
@@ -89,18 +82,18 @@ def find_tracks(movie, imaging, tracking=None):
         pixels.
     """
     tracking = tracking or Tracking()
-    movie = _check(movie)
+    movie = check_movie(movie)
     pixel, median = imaging.pixel_size_nm, float(np.median(movie))
     images = (movie - median).astype(np.float32)
-    width = tracking.psf_sigma_nm / pixel or _measure_width(images, tracking)
-    spots, noise = _find_spots(images, width, tracking)
+    width = tracking.psf_sigma_nm / pixel or measure_width(images, tracking.false_per_frame)
+    spots, noise = find_spots(images, width, tracking.false_per_frame)
     if tracking.camera_known:
         excess = photon_variance(imaging)
         camera = imaging.gain, imaging.offset - median, imaging.read_noise**2 / excess
     else:
-        gain = max(_measure_gain(images, spots[:FEW], width, noise), noise / FAINT)
+        gain = measure_gain(images, spots, width, noise)
         excess, camera = 1.0, (gain, 0.0, (noise / gain) ** 2)
-    spots, found = _fit_spots(images, spots, width, camera)
+    spots, found = fit_spots(images, spots, width, camera)
     unit = 1.0 if tracking.camera_known else camera[0]
     table = pd.DataFrame(
         {
@@ -155,7 +148,7 @@ def cut_out(movie, tracks, size, pixel_size_nm, frames=None):
     ValueError
         If the movie is not (T, H, W) of finite counts, smaller than a square, or shorter than a sequence.
     """
-    movie = _check(movie)
+    movie = check_movie(movie)
     length, height, across = movie.shape
     if not 1 <= size <= min(height, across):
         raise ValueError(f"size must be from 1 to {min(height, across)}, the pixels of the movie, got {size}")
@@ -218,126 +211,28 @@ def lay_out(tracks):
     return values[..., :2], values[..., 2]
 
 
-def _check(movie):
-    """Return a movie as an array (T, H, W), if it is one."""
+def check_movie(movie):
+    """Return a movie as an array.
+
+    Parameters
+    ----------
+    movie : array_like
+
+    Returns
+    -------
+    (T, H, W) ndarray
+
+    Raises
+    ------
+    ValueError
+        If it is not (T, H, W) of finite counts.
+    """
     movie = np.asarray(movie)
     if movie.ndim != 3 or 0 in movie.shape:
         raise ValueError(f"movie must be (T, H, W), got {movie.shape}")
     if not np.isfinite(movie).all():
         raise ValueError("movie must hold finite counts, got NaN or infinite ones")
     return movie
-
-
-def _measure_width(images, tracking):
-    """Return the standard deviation in pixels of what molecules look like: the median of the brighter half."""
-    some, width = images[:: max(1, len(images) // 50)], FIRST_WIDTH
-    for _ in range(3):
-        spots, noise = _find_spots(some, width, tracking)
-        found = _fit_spots(some, spots[:FEW], width, _least_squares(noise))[1]
-        if len(found):
-            width = float(np.median(found[found[:, 4] >= np.median(found[:, 4]), 6]).clip(0.5, 10))
-    return width
-
-
-def _least_squares(noise):
-    """Return gain, offset and read noise's variance of a camera in which all pixels weigh the same."""
-    return noise / FAINT, 0.0, FAINT**2
-
-
-def _measure_gain(images, spots, width, noise):
-    """Return the variance that a unit of light adds to a count, from what least squares leave over in each window.
-
-    Of independent noise of variances v they leave over the sum of (1 - h) v, with the leverage h of each pixel.
-    """
-    half = math.ceil(REACH * width)
-    if not len(spots):
-        return 0.0
-    inner = ((spots[:, 1:] >= half) & (spots[:, 1:] < np.array(images.shape[1:]) - half)).all(axis=1)
-    apart = spots * [3 * half, 1, 1]  # those of different frames are no neighbours
-    inner &= spatial.cKDTree(apart).query(apart, 2)[0][:, 1] > 2 * half
-    camera = _least_squares(noise)
-    spots, found = _fit_spots(images, spots[inner], width, camera)
-    if not len(spots):
-        return 0.0
-    x, y, light, background, spread = (found[:, [0, 1, 4, 5, 6]] * [1, 1, camera[0], camera[0], 1]).T[..., None]
-    pixels = np.arange(-half, half + 1)
-    rows, columns = spots[:, 1:2] + pixels, spots[:, 2:] + pixels
-    window = images[spots[:, :1, None], rows[:, :, None], columns[:, None]]
-    across, along_x, wider_x = _profile(columns, x, spread)
-    down, along_y, wider_y = _profile(rows, y, spread)
-    shine = light[..., None] * down[:, :, None] * across[:, None]
-    slopes = [
-        down[:, :, None] * along_x[:, None],
-        along_y[:, :, None] * across[:, None],
-        shine,
-        np.ones_like(shine),
-        down[:, :, None] * wider_x[:, None] + wider_y[:, :, None] * across[:, None],
-    ]
-    basis = np.linalg.qr(np.stack(slopes, axis=-1).reshape(len(spots), -1, 5)).Q
-    free = 1 - (basis**2).sum(axis=-1).reshape(shine.shape)
-    left_over = (window - shine - background[..., None]) ** 2 - free * noise**2
-    return float(np.median(left_over.sum(axis=(1, 2)) / (free * shine).sum(axis=(1, 2))))
-
-
-def _profile(pixels, at, width):
-    """Return what each pixel of a row holds of a Gaussian, and its slopes by place and width but for a factor."""
-    z = (np.stack([pixels, pixels + 1]) - at) / width
-    height = np.exp(-(z**2) / 2)
-    return np.diff(special.ndtr(z), axis=0)[0], np.diff(height, axis=0)[0], np.diff(z * height, axis=0)[0]
-
-
-def _find_spots(images, width, tracking):
-    """Return frame, row and column of each detection, (m, 3), and the standard deviation of the noise of a pixel.
-
-    The tail of noise that is skewed, as that of few photons is, is Pearson's of type III: that of a normal distribution
-    would let through hundreds where one is asked for.
-    """
-    from trackpy.find import grey_dilation  # seconds that a page without a movie need not wait for
-
-    taps, side = smoothing_taps(width), 2 * math.ceil(SURROUNDINGS * width / 2) + 1
-    flat = images - ndimage.uniform_filter(images, (0, side, side))
-    smooth = flat
-    for axis in (1, 2):
-        smooth = ndimage.correlate1d(smooth, taps, axis, mode="constant")  # any other would gather noise at the border
-    weights = np.outer(taps, taps)
-    shared = math.sqrt((weights**2).sum())
-    noise, skewness = _measure_noise(images, flat, smooth, width, shared)
-    alarm = min(0.5, tracking.false_per_frame / images[0].size)
-    least = noise * shared * stats.pearson3.isf(alarm, skewness * (weights**3).sum() / shared**3)
-    spots = [np.empty((0, 3), int)]
-    for t, image in enumerate(smooth):
-        height = np.where(image > least[t], image, 0) * (1e6 / max(image.max(), 1e-30))
-        with warnings.catch_warnings(action="ignore"):  # that there is nothing in a frame
-            peaks = grey_dilation(height.astype(int) + 1, REACH * width, percentile=0, margin=0)
-        spots.append(np.column_stack([np.full(len(peaks), t), peaks]).astype(int))
-    return np.concatenate(spots), math.sqrt(np.mean(noise**2)) or 1.0
-
-
-def _measure_noise(images, flat, smooth, width, shared):
-    """Return the standard deviation of the noise of a pixel in each frame, and its skewness, away from bright spots."""
-    noise, third = np.zeros(len(flat)), np.zeros(len(flat))
-    for t, image in enumerate(flat):
-        squares = np.diff(images[t]) ** 2 / 2
-        usual = np.median(ndimage.uniform_filter(squares, 7)) or squares.mean()  # as wide as a spot
-        bright = smooth[t] > BRIGHT * shared * math.sqrt(usual)
-        dark = ~ndimage.maximum_filter(bright, 2 * math.ceil(REACH * width) + 1)
-        pairs = dark[:, 1:] & dark[:, :-1]
-        if pairs.any():
-            noise[t] = math.sqrt(squares[pairs].mean())
-            third[t] = np.mean(image[dark] ** 3.0)
-    return noise, max(0.0, third.mean()) / max(np.mean(noise**2) ** 1.5, 1e-30)
-
-
-def _fit_spots(images, spots, width, camera):
-    """Return the detections whose fit has stayed there, apart from any other, and what is measured of them."""
-    from trackpy.find import where_close
-
-    found = measure_spots(images, spots, width, *camera, reach=REACH)
-    moved = np.abs(found[:, 1::-1] - spots[:, 1:] - 0.5).max(axis=1, initial=0)
-    good = (moved < REACH * width) & (found[:, 2:4].max(axis=1, initial=0) < width**2)  # NaN: no
-    spots, found = spots[good], found[good]
-    twice = where_close(np.column_stack([spots[:, 0], found[:, :2]]), (0.5, width, width), found[:, 4])
-    return np.delete(spots, twice, axis=0), np.delete(found, twice, axis=0)
 
 
 def _link(table, shape, imaging, tracking):

@@ -1,12 +1,13 @@
 """Training on movies that are simulated while a network learns, each seen once."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import model_validator
 
 from particlelab.diffusion.cues import Cues, simulate_without
-from particlelab.diffusion.imaging import CHUNK, check_rng
+from particlelab.diffusion.imaging import CHUNK, check_rng, psf_width_nm
 from particlelab.diffusion.model import Model
 from particlelab.diffusion.networks import Network, see
 from particlelab.parameters import parameter
@@ -25,6 +26,7 @@ class Training(Cues, Network):
     photons_factor: float = parameter(1.0, "Photons are so many times more or fewer at most", low=1, high=100)
     background_factor: float = parameter(1.0, "Background is so many times more or less at most", low=1, high=1000)
     psf_factor: float = parameter(1.0, "The point-spread function is so many times wider or narrower", low=1, high=3)
+    psf_error: float = parameter(0.0, "Standard error of its width, as a share, with which it is told", low=0, high=0.5)
     iterations: int = parameter(3000, "Iterations", low=1, high=10_000_000)
     batch: int = parameter(256, "Movies in an iteration", low=2, high=65_536)
     learning_rate: float = parameter(1e-3, "Highest learning rate", above=0, high=1)
@@ -43,9 +45,19 @@ class Training(Cues, Network):
             raise ValueError(f"fewest_frames = {self.fewest_frames} must be at most frames = {self.frames}")
         if self.fewest_frames < self.frames and self.kind in ("resnet2d", "park"):
             raise ValueError(f"kind = {self.kind!r} knows one number of frames: fewest_frames must be {self.frames}")
+        if self.psf_factor > 1 and self.psf != "gaussian":
+            raise ValueError(f"psf_factor = {self.psf_factor:g} must be 1 for psf = {self.psf!r}, which has one width")
         if self.window % 2 == 0:
             raise ValueError(f"window = {self.window} must be odd")
         return self
+
+
+class Drawn(NamedTuple):
+    """Movies as a network learns from them."""
+
+    frames: np.ndarray  # (n, T, H, W) float32 counts
+    diffusion_um2_s: np.ndarray  # (n,)
+    psf_sigma_px: np.ndarray  # (n,) as the network is told, with its error
 
 
 def train(parameters=None, rng=None, folder=None, progress=None):
@@ -113,8 +125,9 @@ def train(parameters=None, rng=None, folder=None, progress=None):
 def fit_training(imaging, **changes):
     """Return a training for the conditions of a movie, and not much else.
 
-    Photons and background vary by a half to either side, since molecules differ; movies have 8 to 32 frames, or as many
-    as there are; D is that of the default, in pixels and frames.
+    Photons and background vary by a half to either side, since molecules differ, and the width of the point-spread
+    function by a tenth, since it is known to some 3 % only; movies have 8 to 32 frames, or as many as there are; D is
+    that of the default, in pixels and frames.
 
     Parameters
     ----------
@@ -135,6 +148,8 @@ def fit_training(imaging, **changes):
         "fewest_frames": min(imaging.frames, 8),
         "photons_factor": 1.5,
         "background_factor": 1.5,
+        "psf_factor": 1.1,
+        "psf_error": 0.03,
         "diffusion_low_um2_s": usual.diffusion_low_um2_s * scale,
         "diffusion_high_um2_s": usual.diffusion_high_um2_s * scale,
     }
@@ -154,8 +169,7 @@ def draw_movies(parameters, n, rng, frames=None):
 
     Returns
     -------
-    movies : (n, T, H, W) float32 ndarray
-    diffusion_um2_s : (n,) ndarray
+    Drawn
     """
     p = parameters
     diffusion = np.exp(rng.uniform(math.log(p.diffusion_low_um2_s), math.log(p.diffusion_high_um2_s), n))
@@ -163,11 +177,14 @@ def draw_movies(parameters, n, rng, frames=None):
     factors = {"photons": p.photons_factor, "background": p.background_factor, "psf_sigma_nm": p.psf_factor}
     varied = {name: factor for name, factor in factors.items() if factor > 1}
     size = CHUNK if varied else n  # those of a chunk share their conditions
-    parts = []
+    parts, widths = [], np.empty(n)
     for start in range(0, n, size):
         drawn = {name: getattr(p, name) * log_uniform(rng, 1 / f, f) for name, f in varied.items()}
-        parts.append(simulate_without(diffusion[start : start + size], cues.replace(**drawn), rng).frames)
-    return np.concatenate(parts), diffusion
+        some, imaging = slice(start, start + size), cues.replace(**drawn)
+        parts.append(simulate_without(diffusion[some], imaging, rng).frames)
+        widths[some] = psf_width_nm(imaging) / imaging.pixel_size_nm
+    told = widths * np.exp(p.psf_error * rng.standard_normal(n))
+    return Drawn(np.concatenate(parts), diffusion, told)
 
 
 def _within(parameters):
@@ -188,9 +205,9 @@ class _Movies:
 
         p, rng = self.parameters, generator(self.seed, "batch", n)
         frames = int(rng.integers(p.fewest_frames, p.frames + 1))
-        movies, diffusion = draw_movies(p, p.batch, rng, frames)
-        target = np.log(diffusion * p.interval_s / (p.pixel_size_nm / 1e3) ** 2)
-        seen = see(movies, p, p.psf_sigma_nm / p.pixel_size_nm)
+        drawn = draw_movies(p, p.batch, rng, frames)
+        target = np.log(drawn.diffusion_um2_s * p.interval_s / (p.pixel_size_nm / 1e3) ** 2)
+        seen = see(drawn.frames, p, drawn.psf_sigma_px)
         return *map(torch.from_numpy, seen), torch.from_numpy(target.astype(np.float32))
 
 

@@ -9,7 +9,7 @@ import traitlets
 from PIL import Image
 from scipy.ndimage import binary_erosion
 
-from particlelab.lab.theme import PALETTE
+from particlelab.drawing import PALETTE
 
 FRONT = Path(__file__).parent / "front"
 LARGEST_SIDE = 1600  # pixels of the picture that is sent: sharp on a screen, quick to send

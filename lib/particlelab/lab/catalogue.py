@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from pydantic import create_model
 
+from particlelab.drawing import PALETTE
 from particlelab.lab import folders
 from particlelab.lab.notebook_files import first_sentence, title
 from particlelab.lab.overview import find_runs
 from particlelab.lab.results import document_and_here
-from particlelab.lab.theme import PALETTE
 from particlelab.parameters import Parameters, parameter
 
 

@@ -10,16 +10,17 @@ from pathlib import PurePath
 import ipywidgets as widgets
 import numpy as np
 
+from particlelab.drawing import RED, SKY
 from particlelab.lab.canvas import Canvas, rasterise
 from particlelab.lab.controls import controls
 from particlelab.lab.downloads import Download
 from particlelab.lab.explore import Dashboard, error_in_words, framed
 from particlelab.lab.jobs import Jobs
 from particlelab.lab.screen import Drawing, Screen
-from particlelab.lab.theme import PALETTE, box
+from particlelab.lab.theme import box
 from particlelab.parameters import ParameterError
 
-MASK, PREVIEW = PALETTE[5], PALETTE[4]  # colours of the mask and of what would be added to it
+MASK, PREVIEW = RED, SKY  # colours of the mask and of what would be added to it
 
 
 @dataclass(frozen=True)

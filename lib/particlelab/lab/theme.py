@@ -9,10 +9,10 @@ import anywidget
 import ipywidgets as widgets
 import traitlets
 
+from particlelab.drawing import PALETTE
+
 FRONT = Path(__file__).parent / "front"
 
-# Okabe and Ito's palette, which people with any kind of colour vision can tell apart; strong colours first
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D31", "#000000")
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 HEIGHT = 480  # of a figure that sets none, in pixels
 # the width of their place, and no button that sends data away

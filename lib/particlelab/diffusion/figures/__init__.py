@@ -12,14 +12,12 @@ from particlelab.diffusion.figures.errors import (
     estimates_against_true,
     localisation_errors,
 )
-from particlelab.diffusion.figures.look import METHODS
 from particlelab.diffusion.figures.molecules import histogram, molecules
 from particlelab.diffusion.figures.movies import filmstrip, movie, tracks
 from particlelab.diffusion.figures.msd import msd
 from particlelab.diffusion.figures.training import training_history
 
 __all__ = [
-    "METHODS",
     "answers",
     "biases",
     "coverages",

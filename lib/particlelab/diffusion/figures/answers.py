@@ -3,7 +3,8 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from particlelab.diffusion.figures.look import BELOW, LOG, QUIET, styles
+from particlelab.diffusion.figures.look import BELOW, QUIET, styles
+from particlelab.drawing import LOG_AXIS
 
 BESIDE = 0.1  # between methods
 TRUTH = {"line": {"color": QUIET, "width": 2, "dash": "dash"}, "layer": "below"}
@@ -33,7 +34,7 @@ def answers(table, true_um2_s):
         )
     figure.add_vline(x=true_um2_s, **TRUTH)
     figure.add_annotation(x=np.log10(true_um2_s), y=1, yref="paper", yanchor="bottom", text="true D", showarrow=False)
-    figure.update_xaxes(title="D / (µm²/s)", **LOG)
+    figure.update_xaxes(title="D / (µm²/s)", **LOG_AXIS)
     figure.update_yaxes(title="Method", autorange="reversed")
     return figure.update_layout(height=280, margin={"t": 30})
 
@@ -61,7 +62,7 @@ def estimates_of_one(estimates):
         x=1, xref="paper", xanchor="right", y=np.log10(true), yshift=8, text="true D", showarrow=False
     )
     figure.update_xaxes(title="Method")
-    figure.update_yaxes(title="Estimated D / (µm²/s)", **LOG)
+    figure.update_yaxes(title="Estimated D / (µm²/s)", **LOG_AXIS)
     return figure.update_layout(height=460, margin={"t": 20}, showlegend=False)
 
 
@@ -93,7 +94,7 @@ def errors_by_cue(table, names):
             )
         )
     figure.update_xaxes(title="Taken away", tickvals=np.arange(len(names)), ticktext=list(names.values()))
-    figure.update_yaxes(title="Root mean square error / % of D", **LOG)
+    figure.update_yaxes(title="Root mean square error / % of D", **LOG_AXIS)
     return figure.update_layout(height=440, margin={"t": 20}, legend=BELOW)
 
 

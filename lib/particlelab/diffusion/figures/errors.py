@@ -3,7 +3,8 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from particlelab.diffusion.figures.look import BELOW, LOG, METHODS, QUIET, TRUE_D, styles
+from particlelab.diffusion.figures.look import BELOW, METHODS, QUIET, TRUE_D, styles
+from particlelab.drawing import LOG_AXIS
 
 BESIDE = 1.06  # methods stand beside each other by this factor
 DASHED = {"mode": "lines", "line": {"color": QUIET, "width": 2, "dash": "dash"}}
@@ -30,8 +31,8 @@ def estimates_against_true(estimates):
         low, middle, high = groups.quantile([0.05, 0.5, 0.95]).unstack().clip(lower=least).T.to_numpy()
         x = np.array(list(groups.groups)) * BESIDE ** (number - (len(known) - 1) / 2)
         figure.add_trace(_points(x, middle, style, high - middle, middle - low, "markers"))
-    figure.update_xaxes(title=TRUE_D, **LOG)
-    figure.update_yaxes(title="Estimated D / (µm²/s)", **LOG)
+    figure.update_xaxes(title=TRUE_D, **LOG_AXIS)
+    figure.update_yaxes(title="Estimated D / (µm²/s)", **LOG_AXIS)
     return figure.update_layout(height=520, margin={"t": 20}, legend=BELOW)
 
 
@@ -51,7 +52,7 @@ def errors(summary):
     if "over_bound" in summary:
         bound = (100 * summary.relative_error / summary.over_bound).groupby(summary.true_um2_s).first()
         figure.add_trace(go.Scatter(x=bound.index, y=bound, name="bound of tracks", **DASHED))
-    return _finished(figure, "Root mean square error / % of D").update_yaxes(LOG)
+    return _finished(figure, "Root mean square error / % of D").update_yaxes(LOG_AXIS)
 
 
 def biases(summary):
@@ -108,9 +109,9 @@ def errors_by(table, column, title):
         With a logarithmic axis if the condition spans a factor of ten.
     """
     figure = _by_method(table, column, "relative_error", "relative_error_error")
-    figure = _finished(figure, "Root mean square error / % of D").update_yaxes(LOG)
+    figure = _finished(figure, "Root mean square error / % of D").update_yaxes(LOG_AXIS)
     wide = table[column].min() > 0 and table[column].max() >= 10 * table[column].min()
-    return figure.update_xaxes(title=title, **(LOG if wide else {"type": "linear", "dtick": None}))
+    return figure.update_xaxes(title=title, **(LOG_AXIS if wide else {"type": "linear", "dtick": None}))
 
 
 def localisation_errors(table):
@@ -130,8 +131,8 @@ def localisation_errors(table):
     for method, rows in table.groupby("method", sort=False):
         bars = rows.error_nm_error
         figure.add_trace(_points(rows.photons, rows.error_nm, METHODS[method], bars, bars))
-    figure.update_xaxes(title="Photons in a frame", **LOG)
-    figure.update_yaxes(title="Error of a coordinate / nm", **LOG)
+    figure.update_xaxes(title="Photons in a frame", **LOG_AXIS)
+    figure.update_yaxes(title="Error of a coordinate / nm", **LOG_AXIS)
     return figure.update_layout(height=420, margin={"t": 20}, legend=BELOW)
 
 
@@ -159,6 +160,6 @@ def _band(figure, low, high):
 
 
 def _finished(figure, title):
-    figure.update_xaxes(title=TRUE_D, **LOG)
+    figure.update_xaxes(title=TRUE_D, **LOG_AXIS)
     figure.update_yaxes(title=title)
     return figure.update_layout(height=420, margin={"t": 20}, legend=BELOW)

@@ -1,6 +1,8 @@
-"""What all figures of diffusion share: colours and names of methods, axes, and where a legend stands."""
+"""What all figures of diffusion share: colours and names of methods, and where a legend stands."""
 
 from typing import NamedTuple
+
+from particlelab.drawing import BLACK, BLUE, BROWN, GREEN, ORANGE, PINK, RED, SKY
 
 
 class Style(NamedTuple):
@@ -11,23 +13,19 @@ class Style(NamedTuple):
     symbol: str
 
 
-# Okabe and Ito's palette
-BLUE, ORANGE, GREEN, PINK, SKY, RED, BROWN = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D31",
-)  # fmt: skip
 QUIET = "#8a939c"  # of what is no measurement: bounds, bands, the truth
 METHODS = {
     "msd": Style("MSD", ORANGE, "square"),
     "cve": Style("Covariance (CVE)", GREEN, "diamond"),
     "mle": Style("Maximum likelihood", BLUE, "circle"),
     "default": Style("Network", RED, "star"),
+    "general": Style("General network", BROWN, "hexagram"),
     "document": Style("As in the document", PINK, "triangle-up"),
     "centroid": Style("Centre of gravity", SKY, "diamond"),
     "radial": Style("Radial symmetry", BROWN, "square"),
 }
-OTHERS = ((SKY, "pentagon"), (BROWN, "hexagon"), ("#000000", "x"))
+OTHERS = ((SKY, "pentagon"), (BROWN, "hexagon"), (BLACK, "x"))
 BELOW = {"orientation": "h", "x": 0.5, "xanchor": "center", "yref": "container", "y": 0, "yanchor": "bottom"}
-LOG = {"type": "log", "dtick": "D2", "minorloglabels": "complete"}  # ticks at 1, 2 and 5, all written out
 TRUE_D = "True D / (µm²/s)"
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from particlelab.diffusion.figures.look import BELOW, BLUE, LOG, ORANGE, QUIET
+from particlelab.diffusion.figures.look import BELOW
+from particlelab.drawing import BLUE, LOG_AXIS, ORANGE
 
 TICKS = (1, 2, 5)  # times powers of ten
 WIDTH = 0.2  # of a bar of a histogram, in ln D
@@ -15,9 +16,8 @@ def molecules(table):
     Parameters
     ----------
     table : DataFrame
-        ``track``, ``diffusion_um2_s``, ``low``, ``high``, and if they are known ``crowded``, the share of its frames in
-        which others are near a molecule, and ``in_range``, whether the method knows such molecules: those that are
-        crowded in most frames, or out of range, have colours of their own.
+        ``track``, ``diffusion_um2_s``, ``low``, ``high``, and if it is known ``crowded``, the share of its frames in
+        which others are near a molecule: those that are crowded in most frames have a colour of their own.
 
     Returns
     -------
@@ -25,13 +25,11 @@ def molecules(table):
         What is not positive has no place on its axis.
     """
     table = table.sort_values("diffusion_um2_s").assign(place=np.arange(1, len(table) + 1))
-    outside = ~table.in_range.astype(bool) if "in_range" in table else np.zeros(len(table), bool)
     crowded = table.crowded > 0.5 if "crowded" in table else np.zeros(len(table), bool)
     figure = go.Figure()
     for name, colour, symbol, which in (
-        ("measured", BLUE, "circle", ~outside & ~crowded),
-        ("near another molecule", ORANGE, "diamond", ~outside & crowded),
-        ("out of range", QUIET, "x", outside),
+        ("measured", BLUE, "circle", ~crowded),
+        ("near another molecule", ORANGE, "diamond", crowded),
     ):
         rows = table[np.asarray(which)]
         if not len(rows):
@@ -52,7 +50,7 @@ def molecules(table):
             )
         )
     figure.update_xaxes(title="Molecules, from the slowest to the fastest")
-    figure.update_yaxes(title="D / (µm²/s)", **LOG)
+    figure.update_yaxes(title="D / (µm²/s)", **LOG_AXIS)
     return figure.update_layout(height=440, margin={"t": 20}, legend=BELOW)
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from particlelab.diffusion.figures.look import BELOW, GREEN, ORANGE, PINK, RED, SKY
+from particlelab.diffusion.figures.look import BELOW
+from particlelab.drawing import GREEN, ORANGE, PINK, RED, SKY, scale_bar
 
 MARGIN = 10  # pixels that are seen about a path
 MOST_PLAYED = 64  # frames of a movie that play: what a page can hold
@@ -153,7 +154,7 @@ def filmstrip(frames, imaging, positions_nm=None, titles=None, columns=4):
             yanchor="top" if inside else "bottom", font={"size": 12, "color": "white" if inside else None},
         )  # fmt: skip
     ends = np.array(sheet.shape[::-1]) * pixel
-    figure.add_trace(_scale_bar(0.06 * width * pixel, (line + 0.94 * height) * pixel, 0.5 * width * pixel))
+    figure.add_trace(scale_bar(0.06 * width * pixel, (line + 0.94 * height) * pixel, 0.5 * width * pixel, "µm"))
     figure.update_xaxes(visible=False, range=[0, ends[0]], constrain="domain")
     figure.update_yaxes(visible=False, range=[ends[1], 0], scaleanchor="x", constrain="domain", constraintoward="top")
     tall = min(680, 100 + 1050 * sheet.shape[0] // sheet.shape[1])
@@ -234,19 +235,3 @@ def _levels(frames):
     """Return the counts that are black and white."""
     low, high = np.quantile(frames, [BLACK, WHITE])
     return float(low), float(max(high, low + 1e-6))
-
-
-def _scale_bar(x, y, longest):
-    """Return a white bar of a round length that begins at x, y; lengths in um."""
-    length = max(d * 10.0**e for e in range(-4, 5) for d in (1, 2, 5) if d * 10.0**e <= longest)
-    return go.Scatter(
-        x=[x, x + length],
-        y=[y, y],
-        mode="lines+text",
-        text=[f"{length:g} µm", ""],
-        textposition="top right",
-        textfont={"color": "white", "size": 12},
-        line={"color": "white", "width": 4},
-        hoverinfo="skip",
-        showlegend=False,
-    )

@@ -2,7 +2,8 @@
 
 import plotly.graph_objects as go
 
-from particlelab.diffusion.figures.look import BELOW, BLUE, BROWN, GREEN, ORANGE, PINK, RED, SKY
+from particlelab.diffusion.figures.look import BELOW
+from particlelab.drawing import BLUE, BROWN, GREEN, ORANGE, PINK, RED, SKY
 
 COLOURS = (ORANGE, BLUE, GREEN, PINK, SKY, BROWN, RED)
 SYMBOLS = ("circle", "circle-open", "diamond", "square", "triangle-up", "diamond-open", "square-open")

@@ -3,7 +3,8 @@
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from particlelab.diffusion.figures.look import BELOW, BLUE, GREEN
+from particlelab.diffusion.figures.look import BELOW
+from particlelab.drawing import BLUE, GREEN
 
 POINTS = 2000  # of the loss that are drawn
 

@@ -4,7 +4,8 @@ import numpy as np
 import plotly.graph_objects as go
 from scipy.spatial import ConvexHull
 
-from particlelab.soot.figures.look import COLOURS, LOG_AXIS
+from particlelab.drawing import LOG_AXIS
+from particlelab.soot.figures.look import COLOURS
 
 
 def aggregate_3d(centres_nm, radii_nm, title=""):

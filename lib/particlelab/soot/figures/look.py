@@ -1,23 +1,24 @@
-"""What all figures of soot share: colours, names, meanings of columns, axes."""
+"""What all figures of soot share: colours and names of methods, meanings of columns."""
 
-# Okabe and Ito's palette, safe for colour-blind readers.
+from particlelab.drawing import BLACK, BLUE, GREEN, ORANGE, PINK, RED
+
 COLOURS = {
-    "reference": "#000000",
-    "otsu": "#E69F00",
-    "kmeans": "#0072B2",
-    "threshold": "#009E73",
-    "weka": "#CC79A7",
-    "cnn": "#D55E00",
-    "cnn + RB": "#D55E00",
-    "cnn + 1000 px": "#D55E00",
-    "cnn + RB + 1000 px": "#D55E00",
-    "kmeans + 1000 px": "#0072B2",
-    "hough": "#0072B2",
-    "edm_sbs": "#D55E00",
-    "pcm": "#009E73",
-    "edm_ws": "#CC79A7",
-    "network": "#E69F00",
-    "truth": "#000000",
+    "reference": BLACK,
+    "otsu": ORANGE,
+    "kmeans": BLUE,
+    "threshold": GREEN,
+    "weka": PINK,
+    "cnn": RED,
+    "cnn + RB": RED,
+    "cnn + 1000 px": RED,
+    "cnn + RB + 1000 px": RED,
+    "kmeans + 1000 px": BLUE,
+    "hough": BLUE,
+    "edm_sbs": RED,
+    "pcm": GREEN,
+    "edm_ws": PINK,
+    "network": ORANGE,
+    "truth": BLACK,
 }
 NAMES = {
     "reference": "Reference",
@@ -63,5 +64,3 @@ MEANINGS = {  # of the columns of tables
     "from_segmentation": "Share of the interval: how far the value moves with the decision what is soot",
     "from_methods": "Share of the interval: two standard deviations between the sizing methods",
 }
-# Ticks at 1, 2 and 5 times powers of ten, all written out
-LOG_AXIS = {"type": "log", "dtick": "D2", "minorloglabels": "complete"}

@@ -11,11 +11,13 @@ from PIL import Image
 from plotly.subplots import make_subplots
 from skimage.measure import find_contours
 
+from particlelab.drawing import scale_bar
 from particlelab.soot.aggregates import label_aggregates
 from particlelab.soot.figures.look import COLOURS, NAMES
 
 _LARGEST_SIDE = 1400  # pixels of a displayed image: sharp on a screen, small in a file
 _PANEL_SIDE = 420  # of one of many
+_SHADOW = "0 0 3px black, 0 0 3px black"  # without it, white does not stand out: the ground of a micrograph is bright
 
 
 def micrograph(image, pixel_size_nm, mask=None, aggregates=None, title=""):
@@ -103,7 +105,8 @@ def panels(rows, title="", row_height=300):
             figure.update_xaxes(range=[-edge / 2, right], row=i, col=j, **hidden)
             figure.update_yaxes(range=[bottom, -edge / 2], constraintoward="top", row=i, col=j, **hidden)
             if panel.pixel_size_nm:
-                figure.add_trace(_scale_bar(right, bottom), row=i, col=j)
+                bar = scale_bar(0.04 * right, 0.95 * bottom, 0.3 * right, "nm")
+                figure.add_trace(bar.update(textfont={"shadow": _SHADOW}), row=i, col=j)
     margin = {"l": 8, "r": 8, "b": 8, "t": 50 * bool(title) + line + 10}
     height = row_height * len(rows) + margin["t"]
     return figure.update_layout(title=title, height=height, margin=margin, showlegend=False)
@@ -213,23 +216,6 @@ def _picture(image, step, kind, levels):
     file = io.BytesIO()
     Image.fromarray(grey).save(file, kind)
     return f"data:image/{kind.lower()};base64," + base64.b64encode(file.getvalue()).decode()
-
-
-def _scale_bar(right, bottom):
-    """Return a bar of a round length in the lower left corner of a panel."""
-    length = max(d * 10.0**e for e in range(-3, 6) for d in (1, 2, 5) if d * 10.0**e <= 0.3 * right)
-    x, y = 0.04 * right, 0.95 * bottom
-    return go.Scatter(
-        x=[x, x + length],
-        y=[y, y],
-        mode="lines+text",
-        text=[f"{length:g} nm", ""],
-        textposition="top right",
-        textfont={"color": "white", "size": 12, "shadow": "0 0 3px black, 0 0 3px black"},
-        line={"color": "white", "width": 4},
-        hoverinfo="skip",
-        showlegend=False,
-    )
 
 
 def _rings(x, y, diameter):

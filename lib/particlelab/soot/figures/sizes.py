@@ -6,8 +6,9 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from particlelab.drawing import LOG_AXIS
 from particlelab.measure import log_density
-from particlelab.soot.figures.look import COLOURS, LOG_AXIS, NAMES
+from particlelab.soot.figures.look import COLOURS, NAMES
 from particlelab.soot.measurement import fit_each
 from particlelab.soot.powerlaw import UNIVERSAL_RELATION
 

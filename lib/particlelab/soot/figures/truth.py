@@ -4,8 +4,9 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from particlelab.drawing import LOG_AXIS
 from particlelab.soot.difficulty import HARDSHIPS, HardImage
-from particlelab.soot.figures.look import COLOURS, LOG_AXIS, NAMES
+from particlelab.soot.figures.look import COLOURS, NAMES
 
 
 def recovery(true_nm, measured_nm, title=""):

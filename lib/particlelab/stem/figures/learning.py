@@ -3,7 +3,8 @@
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from particlelab.stem.figures.look import BELOW, VIEWS
+from particlelab.drawing import PALETTE
+from particlelab.stem.figures.look import BELOW
 
 
 def training_history(history, document=None):
@@ -22,7 +23,7 @@ def training_history(history, document=None):
     """
     figure = make_subplots(1, 2, subplot_titles=("Accuracy", "Loss"), horizontal_spacing=0.12)
     for col, (measure, unit) in enumerate((("accuracy", 100), ("loss", 1)), 1):
-        for prefix, name, colour in (("", "Training", VIEWS[0]), ("val_", "Validation", VIEWS[1])):
+        for prefix, name, colour in (("", "Training", PALETTE[0]), ("val_", "Validation", PALETTE[1])):
             y = unit * history[prefix + measure]
             line = {"color": colour}
             figure.add_trace(
@@ -50,7 +51,7 @@ def dual_history(history):
     plotly.graph_objects.Figure
     """
     figure = go.Figure()
-    for task, colour in (("hole", VIEWS[0]), ("spiral", VIEWS[1])):
+    for task, colour in (("hole", PALETTE[0]), ("spiral", PALETTE[1])):
         for prefix, name, dash in (("", "training", "dot"), ("val_", "validation", "solid")):
             line = {"color": colour, "dash": dash}
             y = 100 * history[f"{prefix}{task}_accuracy"]
@@ -82,7 +83,7 @@ def accuracies(table, values, chance=0.5):
     drawn = {"accuracy": "here", "document": "document", **values}
     symbols = ("circle", "diamond-open", "triangle-up-open", "square-open", "x-thin-open")
     for number, (column, name) in enumerate(drawn.items()):
-        look = {"size": 10, "symbol": symbols[number], "color": VIEWS[number], "line": {"width": 2}}
+        look = {"size": 10, "symbol": symbols[number], "color": PALETTE[number], "line": {"width": 2}}
         bars = _bars(table, "accuracy") if column == "accuracy" else None
         figure.add_trace(
             go.Scatter(x=100 * table[column], y=table.experiment, error_x=bars, mode="markers", marker=look, name=name)
@@ -107,7 +108,7 @@ def accuracy_by_views(table):
         With 95 % intervals.
     """
     bars = _bars(table, "accuracy")
-    look = {"mode": "lines+markers", "marker": {"size": 10, "color": VIEWS[0]}}
+    look = {"mode": "lines+markers", "marker": {"size": 10, "color": PALETTE[0]}}
     figure = go.Figure(go.Scatter(x=table.views, y=100 * table.accuracy, error_y=bars, **look))
     figure.update_xaxes(title="Views, evenly over half a turn", tickvals=table.views)
     figure.update_yaxes(title="Accuracy / %")
@@ -130,10 +131,10 @@ def gains(table, each):
         With 95 % intervals.
     """
     figure = go.Figure()
-    mean = {"mode": "markers", "marker": {"size": 11, "color": VIEWS[0]}, "name": "mean, 95 % interval"}
+    mean = {"mode": "markers", "marker": {"size": 11, "color": PALETTE[0]}, "name": "mean, 95 % interval"}
     one = {
         "mode": "markers",
-        "marker": {"size": 8, "color": VIEWS[1], "symbol": "line-ns-open"},
+        "marker": {"size": 8, "color": PALETTE[1], "symbol": "line-ns-open"},
         "name": "each training",
     }
     figure.add_trace(go.Scatter(x=100 * table.gain, y=table.experiment, error_x=_bars(table, "gain"), **mean))
@@ -146,7 +147,7 @@ def gains(table, each):
 
 def histogram(values, x_title, y_title="Particles"):
     """Draw how often values occur."""
-    figure = go.Figure(go.Histogram(x=values, nbinsx=60, marker={"color": VIEWS[0]}))
+    figure = go.Figure(go.Histogram(x=values, nbinsx=60, marker={"color": PALETTE[0]}))
     return figure.update_layout(height=340, xaxis_title=x_title, yaxis_title=y_title)
 
 

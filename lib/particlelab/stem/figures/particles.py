@@ -4,9 +4,10 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from particlelab.stem.figures.look import BELOW, VIEWS
+from particlelab.drawing import ORANGE, PALETTE
+from particlelab.stem.figures.look import BELOW
 
-MATERIAL, LESS, MORE = "#b9c4cf", "#ffffff", "#E69F00"
+MATERIAL, LESS, MORE = "#b9c4cf", "#ffffff", ORANGE
 SHOWN = 3  # particles of a user's, at most
 
 
@@ -42,7 +43,7 @@ def particle(layers, angles, sinogram_angles, sinogram, rays, projections):
         _draw_layer(figure, layer, _material(number, layer), 1, 1)
     reach = 1.35 * max(np.abs(layer.vertices).max(initial=1) for layer in layers)
     for number, angle in enumerate(angles):
-        colour = VIEWS[number % len(VIEWS)]
+        colour = PALETTE[number % len(PALETTE)]
         # looked at along y after it was turned: in the slice's own frame the beam comes from there
         beam = np.array([np.sin(np.radians(angle)), np.cos(np.radians(angle))]) * reach
         figure.add_annotation(
@@ -59,7 +60,7 @@ def particle(layers, angles, sinogram_angles, sinogram, rays, projections):
         3,
     )
     for number, angle in enumerate(angles):
-        line = {"color": VIEWS[number % len(VIEWS)], "width": 2}
+        line = {"color": PALETTE[number % len(PALETTE)], "width": 2}
         figure.add_hline(y=angle % 360, line=line, row=1, col=3)
     figure.update_xaxes(title="x / average radius", range=[-reach, reach], row=1, col=1)
     figure.update_yaxes(title="y / average radius", scaleanchor="x", range=[-reach, reach], row=1, col=1)
@@ -96,7 +97,7 @@ def gallery(layers, rays, projections, angles, titles):
         for number, layer in enumerate(layers):
             _draw_layer(figure, layer, _material(number, layer), 1, slice_ + 1, only=slice_)
         for view, angle in enumerate(angles):
-            line = {"color": VIEWS[view % len(VIEWS)], "width": 2}
+            line = {"color": PALETTE[view % len(PALETTE)], "width": 2}
             name = {"name": f"{angle:.0f}°", "legendgroup": view, "showlegend": slice_ == 0}
             figure.add_trace(go.Scatter(x=rays, y=projections[slice_, view], line=line, **name), 2, slice_ + 1)
         figure.update_xaxes(visible=False, range=[-1.7, 1.7], row=1, col=slice_ + 1)
@@ -124,7 +125,7 @@ def curves(x, by_name, x_title="Position / average radius", y_title="Intensity, 
     """
     figure = go.Figure()
     for number, (name, y) in enumerate(by_name.items()):
-        colour = VIEWS[number % len(VIEWS)]
+        colour = PALETTE[number % len(PALETTE)]
         if bands and name in bands:
             low, high = bands[name]
             rim = {"x": np.append(x, x[::-1]), "y": np.append(low, high[::-1]), "line": {"width": 0}}
@@ -161,7 +162,7 @@ def inspected(layers, rays, projections, angles, evidence, categories, probabili
     right = figure.get_subplot(1, 2).xaxis.domain[1]
     bar = {"title": {"text": "log odds", "side": "top"}, "x": right + 0.005, "len": 0.9, "thickness": 10}
     for row, angle in enumerate(angles, 1):
-        line = {"mode": "lines", "line": {"color": VIEWS[(row - 1) % len(VIEWS)], "width": 2}}
+        line = {"mode": "lines", "line": {"color": PALETTE[(row - 1) % len(PALETTE)], "width": 2}}
         figure.add_trace(go.Scatter(x=rays, y=projections[row - 1], showlegend=False, **line), row, 2)
         strip = {"colorscale": "RdBu", "zmin": -most, "zmax": most, "showscale": row == 1, "colorbar": bar}
         figure.add_trace(go.Heatmap(x=rays, y=[-0.25, -0.08], z=evidence[row - 1 : row], **strip), row, 2)
@@ -193,12 +194,12 @@ def classified(rays, x, table):
     )
     for number, views in enumerate(x[:SHOWN]):
         for view, intensity in enumerate(views):
-            line = {"color": VIEWS[view % len(VIEWS)], "width": 1.5, "dash": ("solid", "dash", "dot")[number % 3]}
+            line = {"color": PALETTE[view % len(PALETTE)], "width": 1.5, "dash": ("solid", "dash", "dot")[number % 3]}
             name = {"name": f"particle {table.particle.iloc[number]}, view {view + 1}", "legendgroup": number}
             figure.add_trace(go.Scatter(x=rays, y=intensity, mode="lines", line=line, **name), 1, 1)
     columns = [column for column in table.columns if column.startswith("probability_")]
     for number, column in enumerate(columns):
-        name = {"name": column.removeprefix("probability_").replace("_", " "), "marker": {"color": VIEWS[2 + number]}}
+        name = {"name": column.removeprefix("probability_").replace("_", " "), "marker": {"color": PALETTE[2 + number]}}
         figure.add_trace(go.Bar(x=table.particle.astype(str), y=table[column], **name), 1, 2)
     figure.update_xaxes(title="Position / average radius", row=1, col=1)
     figure.update_yaxes(title="Intensity, 0 to 1", row=1, col=1)

@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from particlelab.stem.figures.look import VIEWS
+from particlelab.drawing import PALETTE
 
 DIAGONAL = {"mode": "lines", "line": {"color": "#999999", "dash": "dash"}, "hoverinfo": "skip"}
 
@@ -24,7 +24,7 @@ def reliability(table_by_name):
     lowest = 100 * min(min(table.confidence.min(), table.low.min()) for table in table_by_name.values())
     figure = go.Figure(go.Scatter(x=[lowest, 100], y=[lowest, 100], name="calibrated", **DIAGONAL))
     for number, (name, table) in enumerate(table_by_name.items()):
-        colour = VIEWS[number % len(VIEWS)]
+        colour = PALETTE[number % len(PALETTE)]
         x, y, low, high = (100 * table[column] for column in ("confidence", "right", "low", "high"))
         figure.add_trace(
             go.Scatter(
@@ -64,9 +64,9 @@ def shares(true, counted, corrected, intervals, category):
     """
     x, y, (low, high) = 100 * np.asarray(true), 100 * np.asarray(corrected), 100 * np.transpose(intervals)
     figure = go.Figure(go.Scatter(x=[0, 100], y=[0, 100], name="true", **DIAGONAL))
-    plain = {"color": VIEWS[1], "size": 9, "symbol": "circle-open", "line": {"width": 2}}
+    plain = {"color": PALETTE[1], "size": 9, "symbol": "circle-open", "line": {"width": 2}}
     figure.add_trace(go.Scatter(x=x, y=100 * np.asarray(counted), mode="markers", marker=plain, name="counted"))
-    solid = {"color": VIEWS[0], "size": 8}
+    solid = {"color": PALETTE[0], "size": 8}
     figure.add_trace(go.Scatter(x=x, y=y, error_y=_reach(y, low, high), mode="markers", marker=solid, name="corrected"))
     figure.update_xaxes(title=f"True share of {category} / %")
     figure.update_yaxes(title=f"Estimated share of {category} / %")
