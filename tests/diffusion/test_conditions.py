@@ -79,6 +79,18 @@ def test_scale_and_offset_of_the_counts_change_gain_and_offset_alone():
     assert other.offset == pytest.approx(2 * one.offset + 50, abs=0.1)
 
 
+def test_a_molecule_at_the_border_may_be_placed_a_little_beyond_it():
+    movie = film(IMAGING, generator(1, "movie"))
+    tracks = find_tracks(movie, UNKNOWN)
+    first = tracks.track == 0
+    tracks.loc[first, "x_nm"] += 100.0 * movie.shape[2] + 20 - tracks.x_nm[first].max()
+    usual = find_conditions(movie, UNKNOWN, tracks, generator(0), refine=False)
+    assert usual.imaging.psf_sigma_nm == pytest.approx(IMAGING.psf_sigma_nm, rel=0.05)
+    tracks.loc[first, "x_nm"] += 1000
+    with pytest.raises(ValueError, match="another one"):
+        find_conditions(movie, UNKNOWN, tracks, generator(0), refine=False)
+
+
 def test_a_search_from_wrong_conditions_comes_nearer():
     movie = film(IMAGING, generator(2, "movie"))
     wrong = IMAGING.replace(psf_sigma_nm=175.0, photons=800.0, background=16.0, gain=0.6)

@@ -80,6 +80,16 @@ def test_a_movie_unlike_the_training_is_told_and_read_from_its_tracks(network):
     assert usual.table.diffusion_um2_s.tolist() == usual.table.network_um2_s.tolist()
 
 
+def test_tracks_among_others_are_read_by_what_others_do_not_disturb(network):
+    """With a distance for neighbours that holds the whole movie all are crowded."""
+    options = {"model": network, "least_frames": 12, "crowding": 100.0} | FAST
+    table = diffusion.examine(film(frames=12), diffusion.Measurement(**options)).table
+    assert set(table.by) == {"mle"} and table.network_um2_s.notna().all()
+    assert table.note.str.contains("others are near in 100 % of its frames").all()
+    table = diffusion.examine(film(frames=12), diffusion.Measurement(**options | {"method": "network"})).table
+    assert set(table.by) == {"network"}
+
+
 def test_files_are_measured_as_arrays_are(tmp_path):
     path = tmp_path / "movie.tif"
     tifffile.imwrite(path, film())

@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -186,6 +187,20 @@ def test_cut_outs_are_the_movie_and_know_where_the_molecule_is():
     everything = cut_out(movie, tracks, 64, 100.0)
     assert all(np.array_equal(frames, movie) for frames in everything.frames)
     assert everything.table.crowded.all()  # both are in it
+
+
+def test_others_are_hidden_and_the_own_molecule_is_not():
+    """Two molecules at rest, 12 pixels apart: without noise a square shows the light of one, and then of both."""
+    imaging = Imaging(frames=8, size=48, pixel_size_nm=100.0)
+    places = np.array([[-600.0, 0.0], [600.0, 0.0]])
+    ways = np.repeat(places[:, None, None], 8, axis=1)
+    movie = expected_images(ways, imaging).sum(axis=0) - imaging.background  # one background, not two
+    rows = [(k, t, *(places[k] + 2400), 5.0, 130.0, False) for k in range(2) for t in range(8)]
+    tracks = pd.DataFrame(rows, columns=["track", "frame", "x_nm", "y_nm", "sigma_nm", "width_nm", "crowded"])
+    both, one = (cut_out(movie, tracks[tracks.track == 0], 40, 100.0, 8, some).frames[0] for some in (None, tracks))
+    light = [(frames - imaging.background).sum(axis=(1, 2)) / imaging.photons for frames in (both, one)]
+    assert light[0] == pytest.approx(2, abs=0.01) and light[1] == pytest.approx(1, abs=0.01)
+    np.testing.assert_array_equal(both[:, :, :20], one[:, :, :20])  # half of the way to the other
 
 
 def test_cut_outs_flag_the_border_the_unseen_and_others():

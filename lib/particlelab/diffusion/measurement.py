@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from particlelab.diffusion.conditions import Conditions, find_conditions
+from particlelab.diffusion.conditions import WIDTH, Conditions, find_conditions
 from particlelab.diffusion.departures import find_departures
 from particlelab.diffusion.estimators import METHODS, estimate
 from particlelab.diffusion.imaging import Imaging
@@ -20,7 +20,9 @@ from particlelab.reading import ENDINGS, ReadError, read_stack
 
 MEASURED_ENDINGS = (*ENDINGS["TIFF"], *ENDINGS["MRC"])
 COVERAGE = 0.95
+ENDS = stats.norm.ppf((1 + COVERAGE) / 2)  # of an interval, in standard errors
 LARGEST = 64  # pixels: side of the square that a network is shown
+CROWDED = 0.25  # share of a track's frames with another molecule near, above which its images are not asked
 CONDITION_COLUMNS = ["quantity", "value", "low", "high", "unit", "source"]
 FEWEST_FRAMES = 3  # of a movie in which something can be seen to move
 
@@ -205,9 +207,13 @@ def examine(movie, parameters, progress=None):
     asked = [name for name in dict.fromkeys((p.method, "mle")) if name in METHODS]
     found = {name: _estimate(tracks, imaging, name) for name in asked}
     if model:
-        found["network"] = _ask(movie, tracks, conditions.imaging, model, learned)
+        found["network"] = _ask(movie, tracks, conditions, model, learned)
     order = [p.method] if p.method != "auto" else ["mle"] if departures else ["network", "mle"]
-    table = _describe(tracks).join(_choose(found, order))
+    table = _describe(tracks)
+    trusted = {name: answers.um2_s.notna() for name, answers in found.items()}
+    if p.method == "auto" and model:
+        trusted["network"] &= table.crowded <= CROWDED
+    table = table.join(_choose(found, order, trusted))
     for name, answers in found.items():
         table = table.join(answers.add_prefix(f"{name}_"))
     table["note"] = [_note(row, learned, departures) for row in table.itertuples()]
@@ -250,38 +256,55 @@ def _estimate(tracks, imaging, method):
     return pd.DataFrame(columns, index=np.unique(tracks.track))
 
 
-def _ask(movie, tracks, imaging, model, learned):
+def _ask(movie, tracks, conditions, model, learned):
     """Return D with its interval by a network, NaN for tracks that are too short for it.
 
     A track that is longer than the movies that it has learned from is cut into sequences of one length; their answers
-    are weighted by their certainty.
+    are weighted by their certainty. What the point-spread function may be off by, beyond what the network has learned
+    to bear, makes the interval wider.
     """
+    imaging, widths = conditions.imaging, _possible_widths(conditions)
     size = min(LARGEST, *movie.shape[1:])
     spans = tracks.groupby("track").frame.agg(lambda frame: frame.max() - frame.min() + 1)
     lengths = spans // -(spans // -learned.frames)  # as few sequences as can be
     lengths = lengths.where(lengths >= learned.fewest_frames, learned.frames)
     answers = []
     for length, numbers in spans[lengths <= spans].groupby(lengths):
-        cuts = cut_out(movie, tracks[tracks.track.isin(numbers.index)], size, imaging.pixel_size_nm, int(length))
+        some = tracks[tracks.track.isin(numbers.index)]
+        cuts = cut_out(movie, some, size, imaging.pixel_size_nm, int(length), others=tracks)
         places = cuts.table.groupby("sequence")[["x_nm", "y_nm"]].transform(
             lambda place: place.interpolate(limit_direction="both")
         )
-        mean, deviation = model.read(cuts.frames, imaging, places.to_numpy().reshape(len(cuts.frames), -1, 2))
+        places = places.to_numpy().reshape(len(cuts.frames), -1, 2)
+        mean, deviation = model.read(cuts.frames, imaging, places)
+        low, high = (model.read(cuts.frames, imaging.replace(psf_sigma_nm=width), places)[0] for width in widths)
         number = cuts.table.groupby("sequence").track.first()
-        answers.append(pd.DataFrame({"track": number, "mean": mean, "weight": deviation**-2.0}))
+        answers.append(pd.DataFrame({"track": number, "mean": mean, "weight": deviation**-2.0, "shift": high - low}))
     found = pd.DataFrame(np.nan, spans.index, ["um2_s", "low", "high"])
     if answers:
         answers = pd.concat(answers)
-        answers["mean"] *= answers.weight
+        answers[["mean", "shift"]] = answers[["mean", "shift"]].mul(answers.weight, axis=0)
         total = answers.groupby("track").sum()
-        given = give_intervals(total["mean"] / total.weight, total.weight**-0.5, COVERAGE)
+        shift = total["shift"] / total.weight / (2 * ENDS)  # by a standard error of the width
+        error = np.log(widths[1] / widths[0]) / (2 * ENDS)
+        unknown = max(0.0, 1 - (learned.psf_error / error) ** 2) if error > 0 else 0.0
+        deviation = np.sqrt(1 / total.weight + unknown * shift**2)
+        given = give_intervals(total["mean"] / total.weight, deviation, COVERAGE)
         found.loc[total.index] = np.column_stack(given)
     return found
 
 
-def _choose(found, order):
-    """Return of each track what the first method says that has an answer, and which it was."""
-    chosen = found[order[0]].assign(by=order[0])
+def _possible_widths(conditions):
+    """Return the ends of the interval of the point-spread function's width in nm."""
+    known = conditions.table.set_index("quantity")
+    if WIDTH not in known.index:
+        return (conditions.imaging.psf_sigma_nm,) * 2
+    return tuple(max(value, 1.0) for value in known.loc[WIDTH, ["low", "high"]])
+
+
+def _choose(found, order, trusted):
+    """Return of each track what the first method says that can be trusted with it, and which it was."""
+    chosen = found[order[0]].assign(by=order[0]).where(trusted[order[0]])
     for name in order[1:]:
         chosen = chosen.where(chosen.um2_s.notna(), found[name].assign(by=name))
     chosen["by"] = chosen.by.where(chosen.um2_s.notna(), "")
@@ -295,7 +318,7 @@ def _note(row, learned, departures):
         notes.append(f"{row.frames} frames: the network needs {learned.fewest_frames}")
     elif learned and departures:
         notes.append("the network has not learned from the like")
-    if row.crowded > 0.5:
+    if row.crowded > CROWDED:
         notes.append(f"others are near in {100 * row.crowded:.0f} % of its frames")
     return "; ".join(notes)
 

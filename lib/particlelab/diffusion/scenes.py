@@ -54,8 +54,10 @@ def look(movie, imaging, tracks):
         raise ValueError("tracks are empty: there is no molecule in the movie from which conditions could be read")
     width = tracks.attrs["psf_sigma_nm"] / pixel
     places = np.column_stack([tracks.frame, (tracks[["y_nm", "x_nm"]] / pixel).to_numpy().astype(int)])
-    if ((places < 0) | (places >= movie.shape)).any():
+    beyond = math.ceil(width) * np.array([0, 1, 1])  # a molecule at the border may have its middle outside
+    if ((places < -beyond) | (places >= movie.shape + beyond)).any():
         raise ValueError(f"tracks lead beyond the movie of {movie.shape}: they are those of another one")
+    places = places.clip(0, np.array(movie.shape) - 1)
     length = max(1, MOST_PIXELS // movie[0].size)
     early = places[:, 0] < length
     movie, tracks, places, attrs = movie[:length], tracks[early], places[early], tracks.attrs

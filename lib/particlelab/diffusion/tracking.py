@@ -12,6 +12,7 @@ from particlelab.diffusion.imaging import photon_variance
 from particlelab.parameters import Parameters, parameter
 
 COLUMNS = ["track", "frame", "x_nm", "y_nm", "sigma_nm", "signal", "background", "width_nm", "neighbour_nm", "crowded"]
+HIDDEN = 4.0  # widths of an image within which another molecule is hidden
 CUT_COLUMNS = ["sequence", "track", "frame", "x_nm", "y_nm", "sigma_nm", "width_nm", "crowded", "at_edge"]
 MISSED = 1e-3  # share of the steps of the fastest molecules that are longer than the search range
 
@@ -118,10 +119,10 @@ def find_tracks(movie, imaging, tracking=None):
     return table
 
 
-def cut_out(movie, tracks, size, pixel_size_nm, frames=None):
+def cut_out(movie, tracks, size, pixel_size_nm, frames=None, others=None):
     """Cut out squares of a movie that stand still about the middle of what each track spans.
 
-    At the border of the movie the square is moved inwards: no pixel is made up.
+    At the border of the movie the square is moved inwards: no pixel is made up there.
 
     Parameters
     ----------
@@ -134,6 +135,9 @@ def cut_out(movie, tracks, size, pixel_size_nm, frames=None):
     frames : int, optional
         Length of a sequence: a track gives as many, one after the other, as it is long enough for. If not given, each
         gives one: all frames of the movie.
+    others : DataFrame, optional
+        Tracks of all molecules. Those that are not a square's own are hidden: pixels within four widths of their
+        images, and nearer to them than to the own one, get the median of the square.
 
     Returns
     -------
@@ -155,7 +159,7 @@ def cut_out(movie, tracks, size, pixel_size_nm, frames=None):
     if frames is not None and not 1 <= frames <= length:
         raise ValueError(f"frames must be from 1 to {length}, those of the movie, got {frames}")
     half_nm, margin_nm = size / 2 * pixel_size_nm, 3 * tracks.width_nm.median()
-    paths = _paths(tracks, length)
+    paths, hidden = _paths(tracks, length), None if others is None else _paths(others, length)
     cuts, tables = [np.empty((0, frames or length, size, size), np.float32)], []
     for i, (track, rows) in enumerate(tracks.groupby("track")):
         known, crowded = np.full((length, 4), np.nan), np.zeros(length, bool)
@@ -167,7 +171,8 @@ def cut_out(movie, tracks, size, pixel_size_nm, frames=None):
                 continue
             corner = (np.nanmax(places, axis=0) + np.nanmin(places, axis=0)) / 2 / pixel_size_nm - size / 2
             left, top = corner = np.rint(corner).clip(0, [across - size, height - size]).astype(int)
-            centre = corner * pixel_size_nm + half_nm
+            at = corner * pixel_size_nm
+            centre = at + half_nm
             within = np.abs(paths[:, span] - centre).max(axis=-1) < half_nm
             within[i] = False
             x, y = (places - centre).T
@@ -186,9 +191,25 @@ def cut_out(movie, tracks, size, pixel_size_nm, frames=None):
                     }
                 )
             )
-            cuts.append(movie[None, span, top : top + size, left : left + size].astype(np.float32))
+            square = movie[span, top : top + size, left : left + size].astype(np.float32)
+            if others is not None:
+                away = np.unique(others.track) != track
+                reach = HIDDEN * others.groupby("track").width_nm.median().to_numpy()[away]
+                _hide(square, hidden[away][:, span] - at, paths[i, span] - at, reach, pixel_size_nm)
+            cuts.append(square[None])
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=CUT_COLUMNS)
     return CutOuts(np.concatenate(cuts), table)
+
+
+def _hide(square, others, own, reach, pixel_size_nm):
+    """Write a square's (T, S, S) median within reach of ``others`` (k, T, 2), unless ``own`` (T, 2) is nearer."""
+    across = (np.arange(square.shape[-1]) + 0.5) * pixel_size_nm
+    grid = np.stack(np.meshgrid(across, across), axis=-1)  # x and y of each pixel
+    level = np.median(square)
+    to_own = np.linalg.norm(grid - own[:, None, None], axis=-1)
+    for other, far in zip(others, reach, strict=True):
+        to_other = np.linalg.norm(grid - other[:, None, None], axis=-1)
+        square[(to_other < far) & ~(to_own < to_other)] = level
 
 
 def lay_out(tracks):
