@@ -1,8 +1,8 @@
 """Measure speed and memory: ``make bench``, or ``python tests/benchmarks/run.py soot`` for one domain.
 
 Each file beside this one names its cases in ``CASES``. Every side of a case runs in a process of its
-own on one core: once to compile and warm up, then three times, of which the median counts. What
-other work the machine does at the time falls on both sides: the ratio is the result.
+own on one core, if the case does not say otherwise: once to compile and warm up, then three times, of which the median
+counts. What other work the machine does at the time falls on both sides: the ratio is the result.
 """
 
 import importlib.util
@@ -38,6 +38,8 @@ class Case:
     limit_s: float | None = None
     limit_mb: float | None = None
     other_share: float = 1.0
+    processors: int = 1
+    runs: int = 4  # of more than one the first does not count
 
 
 def main(names):
@@ -91,17 +93,18 @@ def _alone(path, index, side):
 
 
 def _time(path, index, side, sender):
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     case = _cases(path)[index]
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: case.processors])
     function, arguments = getattr(case, side), case.prepare()
     times = []
-    for _ in range(4):
+    for _ in range(case.runs):
         start = time.perf_counter()
         function(*arguments)
         times.append(time.perf_counter() - start)
     unit = 1e6 if sys.platform == "darwin" else 1e3  # ru_maxrss is in bytes there, in kB elsewhere
-    sender.send((statistics.median(times[1:]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit))
+    own, of_a_child = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    sender.send((statistics.median(times[1:] or times), (own + case.processors * of_a_child) / unit))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Keras, without what TensorFlow says on stderr of GPUs that are not there: it would stand in every report."""
+"""Keras, in one process with PyTorch, and without what TensorFlow says on stderr of GPUs that are not there.
+
+Triton, which PyTorch's optimisers import, and TensorFlow both carry LLVM: the process aborts if TensorFlow's comes first.
+"""
 
 import contextlib
 import functools
@@ -10,6 +13,8 @@ import os
 def load_keras():
     """Import Keras and return it."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with contextlib.suppress(ImportError):  # not on every system
+        importlib.import_module("triton._C.libtriton")
     with _silent_stderr():
         return importlib.import_module("keras")
 

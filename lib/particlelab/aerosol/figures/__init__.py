@@ -1,0 +1,43 @@
+"""Figures of aerosol clouds: arrays and tables in, plotly figures out."""
+
+from particlelab.aerosol.figures.clouds import film, pictures, playing
+from particlelab.aerosol.figures.dynamics import (
+    average_trajectories,
+    drift_and_diffusivity,
+    forecast,
+    losses,
+    losses_by_size,
+    surfaces,
+)
+from particlelab.aerosol.figures.growth import final_sizes, growth, histogram
+from particlelab.aerosol.figures.segmentation import (
+    both_outlines,
+    found_film,
+    found_playing,
+    scores_by_size,
+    size_curves,
+    sizes_found,
+    training_history,
+)
+
+__all__ = [
+    "average_trajectories",
+    "both_outlines",
+    "drift_and_diffusivity",
+    "film",
+    "final_sizes",
+    "forecast",
+    "found_film",
+    "found_playing",
+    "growth",
+    "histogram",
+    "losses",
+    "losses_by_size",
+    "pictures",
+    "playing",
+    "scores_by_size",
+    "size_curves",
+    "sizes_found",
+    "surfaces",
+    "training_history",
+]

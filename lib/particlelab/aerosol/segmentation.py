@@ -1,0 +1,311 @@
+"""The cloud in an image of a person who breathes out: a U-Net, its training, and its scores."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, model_validator
+
+from particlelab.learning.models import half_precision, load_trained, save_model
+from particlelab.measure.segmentation import confusion
+from particlelab.parameters import Parameters, parameter
+from particlelab.randomness import generator
+
+BATCH = 16  # images that are looked at together
+ENCODER_STRIDE = 32  # an encoder of segmentation_models_pytorch sees one pixel for so many at its deepest
+
+
+class UNetTraining(Parameters):
+    """A U-Net and how it is trained; the defaults train a small one in minutes on two cores."""
+
+    network: Literal["document", "smp"] = parameter(
+        "document", "The document's U-Net, or segmentation_models_pytorch's with an encoder"
+    )
+    widths: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = parameter(
+        (16, 32, 64, 128), "Channels of the levels (document)"
+    )
+    dropout: float = parameter(0.1, "Share of channels that are dropped after each convolution", low=0, below=1)
+    encoder: str = parameter("tu-regnetx_002", "Encoder, by its name in segmentation_models_pytorch (smp)")
+    iterations: int = parameter(600, "Iterations", low=1, high=1_000_000)
+    batch: int = parameter(8, "Pieces of images in an iteration", low=2, high=1024)
+    piece_px: int = parameter(128, "Edge of a piece, a multiple of 32", unit="px", low=32, high=2048)
+    flip: float = parameter(0.5, "Share of pieces that are flipped, each way", low=0, high=1)
+    blur: float = parameter(0.3, "Share of pieces that are blurred", low=0, high=1)
+    learning_rate: float = parameter(2e-3, "Highest learning rate", above=0, high=1)
+    weight_decay: float = parameter(1e-4, "Weight decay", low=0, high=1)
+    workers: int = parameter(0, "Processes that cut pieces ahead of the training", low=0, high=64)
+
+    @model_validator(mode="after")
+    def _pieces(self):
+        if self.piece_px % ENCODER_STRIDE:
+            raise ValueError(f"piece_px = {self.piece_px} must be a multiple of {ENCODER_STRIDE}")
+        if not 1 <= len(self.widths) <= 6:
+            raise ValueError(f"widths must be those of one to six levels, got {len(self.widths)}")
+        return self
+
+
+class Segmenter:
+    """A trained network and its card.
+
+    Attributes
+    ----------
+    network : torch.nn.Module
+        Takes images (B, 3, H, W) from 0 to 1, H and W multiples of 32; gives logits (B, 1, H, W).
+    card : dict
+        See `save_model`; ``card["training"]`` holds what `build_network` needs.
+    history : DataFrame or None
+        Of its training, where that was just done: ``iteration``, ``loss``, ``learning_rate``.
+    """
+
+    def __init__(self, network, card):
+        self.network, self.card, self.history = network.eval(), card, None
+
+    def probabilities(self, images, progress=None):
+        """Return the probability of cloud, (n, H, W) float32, in images (n, H, W, 3) uint8."""
+        import torch
+
+        images = _check_images(images)
+        found = np.empty(images.shape[:3], np.float32)
+        padding = [(0, -length % ENCODER_STRIDE) for length in images.shape[1:3]]
+        with torch.inference_mode():
+            for start in range(0, len(images), BATCH):
+                some = np.pad(images[start : start + BATCH], [(0, 0), *padding, (0, 0)], mode="symmetric")
+                logits = self.network(_to_tensor(some))[:, 0, : images.shape[1], : images.shape[2]]
+                found[start : start + BATCH] = torch.sigmoid(logits).numpy()
+                if progress:
+                    progress(min(start + BATCH, len(images)) / len(images), "looking for clouds")
+        return found
+
+    def save(self, path):
+        """Write the network to ``NAME.safetensors`` (in half precision) with its card."""
+        return save_model(path, half_precision(self.network), self.card)
+
+
+def segment(images, model="default", progress=None):
+    """Find the cloud in images.
+
+    Parameters
+    ----------
+    images : (H, W, 3) or (n, H, W, 3) uint8 array_like
+    model : str, path or Segmenter
+        One that ships, a ``.safetensors`` file, or a trained one.
+    progress : callable, optional
+        Called with the share that is done and a text.
+
+    Returns
+    -------
+    (H, W) or (n, H, W) bool ndarray
+
+    Raises
+    ------
+    ValueError
+        If images are none, or there is no such model.
+    """
+    images = np.asarray(images)
+    segmenter = model if isinstance(model, Segmenter) else load_segmenter(model)
+    masks = segmenter.probabilities(images[None] if images.ndim == 3 else images, progress) > 0.5
+    return masks[0] if images.ndim == 3 else masks
+
+
+def train_unet(images, masks, parameters=None, rng=None, folder=None, progress=None):
+    """Train a network to find clouds, from images and their true masks.
+
+    Each iteration sees pieces of other images, flipped and blurred at random (the document's augmentations, by
+    albumentations). The loss is binary cross entropy and one less the Dice score, which does not forget small clouds.
+
+    Parameters
+    ----------
+    images : (n, H, W, 3) uint8 array
+        In memory, or anything with such items (a zarr array).
+    masks : (n, H, W) bool array
+    parameters : UNetTraining, optional
+    rng : numpy.random.Generator
+        Gives the seed of the pieces and of the first weights.
+    folder : path, optional
+        For checkpoints: a training that was killed goes on from the last one, if all else is the same.
+    progress : callable, optional
+        Called with the share that is done and a text.
+
+    Returns
+    -------
+    Segmenter
+
+    Raises
+    ------
+    ValueError
+        If images and masks do not match, images are smaller than a piece, there is no rng, the encoder is unknown, or
+        the folder holds another training's checkpoint.
+    """
+    import torch
+
+    from particlelab.learning import training
+
+    p = parameters or UNetTraining()
+    if rng is None:
+        raise ValueError("rng is missing: give a numpy.random.Generator, such as numpy.random.default_rng(0)")
+    if len(images.shape) != 4 or images.shape[3] != 3 or tuple(masks.shape) != tuple(images.shape[:3]):
+        raise ValueError(
+            f"images must be (n, H, W, 3) and masks (n, H, W) of the same, got {images.shape} and {masks.shape}"
+        )
+    if min(images.shape[1:3]) < p.piece_px:
+        raise ValueError(f"images of {images.shape[1]} by {images.shape[2]} are smaller than piece_px = {p.piece_px}")
+    seed = int(rng.integers(2**31))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = build_network(p).to(memory_format=torch.channels_last)
+    history = training.train(
+        network,
+        _Pieces(images, masks, p, seed),
+        _loss,
+        lambda network: _optimiser(network, p),
+        iterations=p.iterations,
+        seed=seed,
+        folder=folder,
+        name=f"{p.replace(workers=0)!r}, {seed}, {len(images)} images",
+        workers=p.workers,
+        progress=progress,
+    )
+    card = {
+        "purpose": "Finds the cloud in images of a person who breathes out before a dark background; trained on "
+        "simulated images only.",
+        "training": p.model_dump(mode="json") | {"seed of the pieces and the first weights": seed},
+        "data": {"images": len(images), "edge of an image": int(images.shape[1])},
+        "loss": training.course(history),
+    }
+    segmenter = Segmenter(network, card)
+    segmenter.history = history
+    return segmenter
+
+
+def load_segmenter(name="default"):
+    """Load a trained network.
+
+    Parameters
+    ----------
+    name : str or path
+        One that ships, or a path that ends in ``.safetensors``.
+
+    Returns
+    -------
+    Segmenter
+
+    Raises
+    ------
+    ValueError
+        If there is none, or the file holds something else.
+    """
+    return load_trained("aerosol", name, _segmenter)
+
+
+def build_network(parameters):
+    """Return the network of a `UNetTraining`, with random weights.
+
+    Raises
+    ------
+    ValueError
+        If the encoder is unknown.
+    """
+    p = parameters
+    if p.network == "document":
+        from particlelab.aerosol.unet_layers import UNet
+
+        return UNet(p.widths, p.dropout)
+    import segmentation_models_pytorch as smp
+
+    try:
+        return smp.Unet(p.encoder, encoder_weights=None, in_channels=3, classes=1)
+    except (KeyError, RuntimeError) as error:
+        raise ValueError(f"encoder = {p.encoder!r}: {error.args[0]}") from None
+
+
+def score_masks(reference, masks):
+    """Score masks against true ones, image by image and all pixels together (eq. 3.1 and 3.2).
+
+    Parameters
+    ----------
+    reference, masks : (n, H, W) bool array
+
+    Returns
+    -------
+    DataFrame
+        ``accuracy`` and ``dice`` (1 where neither shows a cloud) by ``image``, with a last row ``all``.
+    """
+    pairs = [*zip(reference, masks, strict=True), (reference, masks)]
+    counts = [confusion(true, mask) for true, mask in pairs]
+    rows = [(count.accuracy, count.dice) for count in counts]
+    return pd.DataFrame(rows, columns=["accuracy", "dice"], index=pd.Index([*range(len(masks)), "all"], name="image"))
+
+
+def _segmenter(path, tensors, card):
+    import torch
+
+    try:
+        network = build_network(UNetTraining.select(card["training"]))
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
+    except (KeyError, RuntimeError) as error:
+        raise ValueError(f"{path} holds no network that finds clouds: {error}") from None
+    return Segmenter(network, card)
+
+
+def _check_images(images):
+    images = np.asarray(images)
+    if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8 or 0 in images.shape[1:]:
+        raise ValueError(f"images must be (n, H, W, 3) of uint8, got {images.shape} of {images.dtype}")
+    return images
+
+
+def _to_tensor(images):
+    """Return images (B, H, W, 3) uint8 as (B, 3, H, W) from 0 to 1, colour last in memory."""
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255
+
+
+class _Pieces:
+    """The n-th batch of a training: pieces of images and of their masks, the same at every call."""
+
+    def __init__(self, images, masks, parameters, seed):
+        self.images, self.masks, self.parameters, self.seed = images, masks, parameters, seed
+
+    def __call__(self, n):
+        import albumentations
+        import torch
+
+        p, rng = self.parameters, generator(self.seed, "pieces", n)
+        change = albumentations.Compose(
+            [
+                albumentations.HorizontalFlip(p=p.flip),
+                albumentations.VerticalFlip(p=p.flip),
+                albumentations.GaussianBlur(blur_limit=(3, 5), p=p.blur),
+            ],
+            seed=int(rng.integers(2**31)),
+        )
+        images, masks = [], []
+        for which in rng.integers(len(self.images), size=p.batch).tolist():
+            top, left = (int(rng.integers(length - p.piece_px + 1)) for length in self.images.shape[1:3])
+            window = np.s_[which, top : top + p.piece_px, left : left + p.piece_px]
+            changed = change(image=self.images[window], mask=np.asarray(self.masks[window], np.float32))
+            images.append(changed["image"])
+            masks.append(changed["mask"])
+        return _to_tensor(np.stack(images)), torch.from_numpy(np.stack(masks))[:, None]
+
+
+def _loss(network, images, masks):
+    from torch.nn import functional
+
+    logits = network(images)
+    probabilities = logits.sigmoid()
+    overlap = 2 * (probabilities * masks).sum() + 1
+    dice = overlap / (probabilities.sum() + masks.sum() + 1)
+    return functional.binary_cross_entropy_with_logits(logits, masks) + 1 - dice
+
+
+def _optimiser(network, parameters):
+    import torch
+
+    p = parameters
+    optimiser = torch.optim.AdamW(network.parameters(), p.learning_rate, weight_decay=p.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, p.learning_rate, total_steps=p.iterations + 1, pct_start=0.1
+    )
+    return optimiser, schedule

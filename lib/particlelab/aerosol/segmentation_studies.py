@@ -1,0 +1,137 @@
+"""Parameters of the notebook about segmentation, and how networks are judged on breaths that they have not seen."""
+
+import numpy as np
+import pandas as pd
+
+from particlelab.aerosol.dataset import Collection, make_dataset, read_pictures
+from particlelab.aerosol.people import draw_people
+from particlelab.aerosol.segmentation import UNetTraining, load_segmenter, score_masks, train_unet
+from particlelab.aerosol.sizes import cloud_size
+from particlelab.aerosol.studies import Breath, watch, watch_simulation
+from particlelab.parameters import parameter
+from particlelab.randomness import generator
+
+UNSEEN = 1001  # number of the first simulation that no network is trained on
+TESTED = 2  # persons that no network is trained on: the last ones (document: 9 for the training, 2 for the test)
+
+
+class SegmentationStudy(Collection, UNetTraining):
+    """Networks that find the cloud: a training from nothing, and breaths by which it is judged."""
+
+    train: bool = parameter(False, "Train a network from nothing; otherwise the one that ships is looked at")
+    grid: int = parameter(32, "Cells along a side of the box", low=16, high=512)
+    people: int = parameter(11, "Persons, the last two of whom are for the test", low=3, high=1000)
+    simulations: int = parameter(3, "Simulations of each person, to train on", low=1, high=1000)
+    test_simulations: int = parameter(1, "Simulations of each person, to test with", low=1, high=1000)
+
+
+class Looked(Breath):
+    """A breath, and the network that looks for its cloud; within what a page can show."""
+
+    model: str = parameter("default", "A network that ships, or the path of a .safetensors file")
+
+
+def look(parameters, progress=None):
+    """Simulate a breath, and find its cloud.
+
+    Parameters
+    ----------
+    parameters : Looked
+    progress : callable, optional
+        Called with the share that is done and a text.
+
+    Returns
+    -------
+    watched : Watched
+    masks : (frames, H, W) bool ndarray
+        As the network has them.
+    scores : DataFrame
+        ``frame``, ``accuracy``, ``dice``, ``true`` and ``found`` cloud size in %.
+    """
+    segmenter = load_segmenter(parameters.model)
+    watched = watch(parameters, progress)
+    masks = segmenter.probabilities(watched.images) > 0.5
+    return watched, masks, _score(watched, masks)
+
+
+def train_segmenter(parameters, folder=None, progress=None):
+    """Train a network on the pictures of all persons but the last two.
+
+    Parameters
+    ----------
+    parameters : SegmentationStudy
+    folder : path
+        For pictures and checkpoints: what was killed goes on from there.
+    progress : callable, optional
+        Called with the share that is done and a text.
+
+    Returns
+    -------
+    Segmenter
+    """
+    p, report = parameters, progress or (lambda share, text: None)
+    collection, persons = Collection.select(p.model_dump()), draw_people(p.people)[:-TESTED]
+
+    def half(begun):
+        return lambda done, text: report(begun + done / 2, text)
+
+    make_dataset(persons, p.simulations, p.frames, collection, folder / "pictures", progress=half(0.0))
+    images, masks = (np.concatenate(np.concatenate(array[:])) for array in read_pictures(folder / "pictures"))
+    training, rng = UNetTraining.select(p.model_dump()), generator(p.seed, "U-Net")
+    return train_unet(images, masks, training, rng, folder / "training", half(0.5))
+
+
+def judge_segmenter(segmenter, parameters, progress=None):
+    """Score a network on simulations that nothing was trained on, of all persons.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+    parameters : SegmentationStudy
+    progress : callable, optional
+        Called with the share that is done and a text.
+
+    Returns
+    -------
+    DataFrame
+        A row for each frame: ``person``, whether that ``person_seen`` was trained on, ``simulation``, ``frame``,
+        ``strength``, ``accuracy`` and ``dice`` (eq. 3.1 and 3.2), ``true`` and ``found`` cloud size in %.
+    """
+    p, rows = parameters.replace(first_simulation=UNSEEN, simulations=parameters.test_simulations), []
+    tasks = [(person + 1, simulation + 1) for person in range(p.people) for simulation in range(p.simulations)]
+    for number, (person, simulation) in enumerate(tasks):
+        watched = watch_simulation(p, person, simulation)
+        scores = _score(watched, segmenter.probabilities(watched.images) > 0.5)
+        about = {"person": person, "person_seen": person <= p.people - TESTED, "simulation": simulation}
+        rows.append(scores.assign(**about, strength=watched.table.Strength.iloc[0]))
+        if progress:
+            progress((number + 1) / len(tasks), f"person {person}, simulation {simulation}")
+    return pd.concat(rows, ignore_index=True)
+
+
+def summarise_scores(scores):
+    """Summarise the scores of frames, of persons that were seen and that were not.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        From `judge_segmenter`.
+
+    Returns
+    -------
+    DataFrame
+        ``persons``; ``frames``; ``accuracy``, of all pixels; ``dice``, the mean over frames that show a cloud; and of
+        the cloud size, in % of the picture, ``bias`` and root mean square ``error``.
+    """
+    rows = []
+    for name, some in (("seen", scores[scores.person_seen]), ("unseen", scores[~scores.person_seen]), ("all", scores)):
+        off = some.found - some.true
+        means = some.accuracy.mean(), some[some.true > 0].dice.mean(), off.mean(), (off**2).mean() ** 0.5
+        rows.append((name, len(some), *means))
+    return pd.DataFrame(rows, columns=["persons", "frames", "accuracy", "dice", "bias", "error"])
+
+
+def _score(watched, masks):
+    scores = score_masks(watched.masks, masks).iloc[:-1].reset_index(drop=True)
+    sizes = {"true": cloud_size(watched.masks), "found": cloud_size(masks)}
+    return scores.assign(frame=np.arange(1, len(masks) + 1), **sizes)[["frame", "accuracy", "dice", "true", "found"]]
