@@ -132,8 +132,8 @@ def score_growth(sde, table, steps, tested, told, samples, rng):
     scores : dict
         ``training``, ``validation`` and ``test``: losses (eq. 2.13; the first two weighed as in the training). ``MSE``:
         of average trajectories (sec. 3.5.3), of all simulations, in %^2; ``relative MSE``: as a share of the variance
-        of the true ones. ``CRPS`` and ``energy score`` of the test's simulations, in %: small where trajectories are neither off
-        nor too sure.
+        of the true ones. ``CRPS`` and ``energy score`` of the test's simulations, in %: small where trajectories are
+        neither off nor too sure.
     predicted : DataFrame
         The mean of the trajectories drawn from the start of each simulation.
     """

@@ -1,6 +1,7 @@
 """Keras, in one process with PyTorch, and without what TensorFlow says on stderr of GPUs that are not there.
 
-Triton, which PyTorch's optimisers import, and TensorFlow both carry LLVM: the process aborts if TensorFlow's comes first.
+Triton, which PyTorch's optimisers import, and TensorFlow both carry LLVM: if TensorFlow's comes first, the process
+aborts.
 """
 
 import contextlib
