@@ -74,6 +74,23 @@ ALL = {
 }
 
 
+@pytest.mark.parametrize("true", [0.013, 0.3, 2.0, 70.0])
+def test_an_axis_of_answers_has_three_ticks_at_least(true):
+    """At 1, 2 and 5 times a power of ten, also where all methods agree."""
+    table = pd.DataFrame({"method": ["mle"], "diffusion_um2_s": [true], "low": [0.95 * true], "high": [1.05 * true]})
+    low, high = 10.0 ** np.array(figures.answers(table, true).layout.xaxis.range)
+    ticks = np.array([digit * 10.0**power for power in range(-4, 4) for digit in (1, 2, 5)])
+    assert ((low < ticks) & (ticks < high)).sum() >= 3
+    range_ = figures.answers(ANSWERS.assign(high=90.0), 2.0).layout.xaxis.range
+    assert 10 ** range_[1] > 90  # and everything that is drawn
+
+
+def test_every_true_d_is_a_line_of_a_histogram():
+    shapes = figures.histogram([1.0, 2.0], [0.2, 2.0]).layout.shapes
+    assert [shape.x0 for shape in shapes] == pytest.approx(np.log([0.2, 2.0]))
+    assert not figures.histogram([1.0, 2.0]).layout.shapes
+
+
 def by_name(figure):
     return {trace.name: trace for trace in figure.data}
 

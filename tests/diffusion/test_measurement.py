@@ -101,9 +101,38 @@ def test_files_are_measured_as_arrays_are(tmp_path):
         diffusion.measure_file(path, parameters.replace(pixel_size_nm=None))
     with pytest.raises(ReadError, match=r"movie\.tif does not say how long a frame was exposed; give exposure_s"):
         diffusion.measure_file(path, parameters.replace(exposure_s=None))
+    stated = tmp_path / "stated.tif"
+    tifffile.imwrite(stated, film(), imagej=True, resolution=(1 / 0.2, 1 / 0.2), metadata={"unit": "um", "axes": "TYX"})
+    for file, size, origin in ((path, 100, "given"), (stated, 200, "from the file")):
+        movie, known, pixel_size_from = diffusion.read_movie(file, parameters)
+        measured = diffusion.examine(movie, known, pixel_size_from=pixel_size_from)
+        _, summary = diffusion.measure_file(file, parameters)
+        row = summary.set_index("quantity").loc["pixel size"]
+        assert (row.value, row.note) == (pytest.approx(size), origin)
+        assert f"pixels of {size} nm ({origin}), exposures of 0.01 s (given)" in diffusion.tell(measured)
     tifffile.imwrite(tmp_path / "two.tif", film()[:2])
     with pytest.raises(ReadError, match=r"two\.tif holds 2 frames; a movie has at least 3"):
         diffusion.measure_file(tmp_path / "two.tif", parameters)
+
+
+def test_a_summary_says_what_was_measured_how():
+    _, summary = diffusion.measure(film(), method="cve", interval_s=0.012, **FAST)
+    known = summary.set_index("quantity")
+    assert known.value[["pixel size", "exposure", "interval"]].tolist() == [100, 0.01, 0.012]
+    assert known.unit[["pixel size", "exposure", "interval"]].tolist() == ["nm", "s", "s"]
+    count = int(known.value["tracks with D"])
+    assert known.note["method"] == f"cve: cve for {count} tracks" and known.note["model"] == "none was asked"
+    assert known.note["D: geometric mean"] == f"exp of the mean ln D of {count} with D > 0, without 0 of D <= 0"
+    _, summary = diffusion.measure(film(), method="mle", **FAST)
+    assert summary.set_index("quantity").note["interval"] == "as the exposure"
+
+
+def test_a_point_spread_function_that_no_microscope_has_is_doubted():
+    """130 nm in pixels that are said to be eight times as large."""
+    for size, doubted in ((100.0, False), (800.0, True)):
+        measured = diffusion.examine(film(), diffusion.Measurement(method="mle", **FAST | {"pixel_size_nm": size}))
+        note = measured.summary.set_index("quantity").note["width of the point-spread function"]
+        assert all(("is the pixel size right?" in text) == doubted for text in (note, diffusion.tell(measured)))
 
 
 def test_a_movie_without_molecules_is_refused():

@@ -64,12 +64,12 @@ def test_d_scales_with_pixel_and_interval(models, movies):
 @pytest.mark.parametrize("kind", ["transformer", "resnet3d"])
 def test_some_networks_take_any_number_of_frames(models, movies, kind):
     for count in (1, 2, 5):
-        assert np.isfinite(models[kind].predict(movies[:3, :count])).all()
+        assert np.isfinite(models[kind].predict(movies[:3, :count], beyond=True)).all()
 
 
 def test_others_say_how_many_frames_they_know(models, movies):
     with pytest.raises(ValueError, match="a network of kind 'park' knows movies of 6 frames, got 5"):
-        models["park"].predict(movies[:, :5])
+        models["park"].predict(movies[:, :5], beyond=True)
     with pytest.raises(ParameterError, match=r"kind = 'resnet2d' knows one number of frames: fewest_frames must be 16"):
         diffusion.Training(kind="resnet2d", fewest_frames=4)
 
@@ -89,6 +89,27 @@ def test_a_transformer_is_told_where_its_molecule_is(models):
         ValueError, match=r"places must be \(n, T, 2\) for frames of \(20, 6, 64, 64\), got \(20, 5, 2\)"
     ):
         transformer.predict(alone, places_nm=places[:, :5])
+
+
+def test_what_a_network_has_not_learned_is_refused_unless_asked_for(models, movies):
+    """It has learned 6 frames without dead time; an interval alone is no condition, as D scales with it."""
+    model = models["transformer"]
+    usual = model.imaging
+    half = usual.replace(exposure_s=0.005)
+    with pytest.raises(ValueError, match="frames: 5, but the model has learned 6"):
+        model.predict(movies[:, :5])
+    with pytest.raises(ValueError, match=r"exposure: 0.5 of the interval \(exposure_s = 0.005 s.* has learned 1 "):
+        model.read(movies, half)
+    assert np.isfinite(model.predict(movies, half, beyond=True)).all()
+    assert np.isfinite(model.predict(movies, usual.replace(interval_s=0.02, exposure_s=0.02))).all()
+
+
+@pytest.mark.parametrize("coverage", [95, 1.0, 0.0, -0.5, np.nan])
+def test_a_coverage_that_is_no_share_is_refused(models, movies, coverage):
+    found = diffusion.Estimate(np.ones(2), np.ones(2))
+    for call in (lambda: models["transformer"].predict(movies, coverage=coverage), lambda: found.interval(coverage)):
+        with pytest.raises(ValueError, match="coverage must be above 0 and below 1"):
+            call()
 
 
 def test_bad_movies_are_refused(models, movies):

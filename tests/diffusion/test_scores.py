@@ -41,7 +41,7 @@ def test_a_model_reads_the_same_movies():
     """A stand-in that knows nothing but the mean of the counts is given what estimators are given."""
 
     class Brightness:
-        def predict(self, frames, imaging, coverage):
+        def predict(self, frames, imaging, coverage, beyond):
             value = frames.mean(axis=(1, 2, 3))
             return diffusion.Prediction(value, value, value)
 
@@ -61,7 +61,7 @@ def test_a_card_says_how_far_a_network_is_off_and_how_far_tracks_are():
     class Off:
         imaging, card = diffusion.Imaging(), {}
 
-        def predict(self, frames, imaging, coverage):
+        def predict(self, frames, imaging, coverage, beyond):
             value = np.full(len(frames), 1.1 * next(self.truths))
             return diffusion.Prediction(value, value - 0.02, value)
 
@@ -74,6 +74,8 @@ def test_a_card_says_how_far_a_network_is_off_and_how_far_tracks_are():
         assert score["bias"] == score["relative_error"] == pytest.approx(0.1)
         assert score["coverage"] == (name == "D = 0.1 um^2/s")
         assert score["relative_error of mle"] > 0
+        assert {key.split(" of ")[0] for key in score} <= set(model.card["what the scores mean"])
+    assert "90 % intervals" in model.card["what the scores mean"]["coverage"]
 
 
 def test_the_documents_estimate_of_straight_motion():

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from particlelab.diffusion.imaging import Imaging, check_rng, photon_variance, render
+from particlelab.diffusion.checks import check_parameters, check_rng
+from particlelab.diffusion.imaging import Imaging, photon_variance, render
 from particlelab.diffusion.motion import draw_paths
 from particlelab.diffusion.scenes import fit_windows, look, summarise_windows
 
@@ -70,6 +71,7 @@ def find_conditions(movie, imaging, tracks, rng, refine=True, start=None, progre
     Conditions
         ``imaging`` has a Gaussian point-spread function and the movie's number of frames. ``photons`` is the median
         of what the molecules of this movie send; their intervals are those of the measurement, not of other molecules.
+        A read noise that is not told from photons is 0 in ``imaging`` and NaN in ``table``.
         ``similarity`` is the root mean square difference of statistics of the real and of simulated windows, in
         standard deviations of such a difference: about 1 if nothing tells them apart. What the search has found is
         taken if it makes the first row smaller by more than twice its standard error over simulations.
@@ -78,23 +80,30 @@ def find_conditions(movie, imaging, tracks, rng, refine=True, start=None, progre
     ------
     ValueError
         If the movie is not (T, H, W) of finite counts, tracks are empty or not those of the movie, no molecule stands
-        alone within it, there is next to no background away from molecules or no noise in it, or there is no rng.
+        alone within it, there is next to no background away from molecules or no noise in it, imaging is no
+        `Imaging`, or rng no Generator.
 
     Notes
     -----
     Motion through the exposure E widens a molecule's image. Light that is collected evenly comes from the positions
     x(t) of the exposure; their variance about their mean is, along an axis, (1/E) int <x^2> dt - <(1/E int x dt)^2> =
     D E - 2 D E / 3 = D E / 3, with x(0) = 0 and <x(s) x(t)> = 2 D min(s, t). So much is taken from the square of the
-    width, with the D of the tracks' steps (`estimate`, "cve": it needs no error of localisation).
+    width, with the D of the tracks' steps (`estimate`, "cve": it needs no error of localisation). By as much as fits of
+    molecules that are simulated with this width find another one, it is corrected: those that find more light find it
+    wider, and most molecules are smeared by less than their mean D says. Without, widths came out from 2 % too small
+    (molecules of which half diffuse ten times as fast as the others) to 5 % too large (150 photons); with it,
+    within about 1 %.
 
     Background alone has a variance of gain^2 (background + read noise^2) and, as noise of reading is not skewed, a
     third cumulant of gain^3 background. The gain comes from how the noise grows with a molecule's light (`find_tracks`
     begins, the simulated windows go on), and the offset is what is left. Where the skewness does not tell photons from
     read noise, all noise is put down to photons: background + read noise^2, all that a network sees, is right then.
     """
+    check_parameters("imaging", imaging, Imaging)
     rng, scene = check_rng(rng), look(movie, imaging, tracks)
     guess = _first_guess(scene, imaging)
     scene = _weigh_brightness(scene, guess, imaging, rng)
+    guess = _mend_width(guess, scene, imaging, rng)
     free = [LN_WIDTH, LN_LIGHT, D_IN_ERRORS] if scene.camera_known else list(range(5))
     first = at = guess if start is None else np.where(np.isin(range(5), free[:-1]), [*_place(start), 0], guess)
     rounds = ROUNDS if refine else 1
@@ -125,15 +134,34 @@ def _first_guess(scene, imaging):
 
     These five (`LN_WIDTH` to `D_IN_ERRORS`) are what the search varies: one step is about as long in each.
     """
-    found = fit_windows(scene.windows, scene)
-    light, squares = found[:, 4], found[:, 6] ** 2
-    square = np.nanmedian(squares[light >= np.nanmedian(light)])
+    square, light = _middle(scene.windows, scene)
     blur = max(0.0, scene.diffusion[0]) * imaging.exposure_s / 3 / (imaging.pixel_size_nm / 1e3) ** 2
     gain = scene.gain / photon_variance(imaging)
     if not scene.camera_known:
         gain = max(gain, scene.noise / GLOOM)  # that of the tracks is next to nothing where noise does not grow
-    first = np.log([math.sqrt(max(square - blur, square / 4)), np.nanmedian(light), gain, scene.noise])
+    first = np.log([math.sqrt(max(square - blur, square / 4)), light, gain, scene.noise])
     return np.append(first, SPREAD * scene.diffusion[0] / scene.diffusion[1])
+
+
+def _middle(windows, scene):
+    """Return the median of the squares of the widths (pixels), in the brighter half of windows, and of the light."""
+    found = fit_windows(windows, scene)
+    light, squares = found[:, 4], found[:, 6] ** 2
+    return np.nanmedian(squares[light >= np.nanmedian(light)]), np.nanmedian(light)
+
+
+def _mend_width(at, scene, imaging, rng):
+    """Return conditions with a width whose simulated molecules look as wide as the real ones.
+
+    A fit that finds more light finds it wider, so that the brighter half looks too wide; and most molecules are smeared
+    by less than their mean D says, for a few smear by much more.
+    """
+    simulated = [_middle(_draw_windows(at, scene, imaging, rng), scene)[0] for _ in range(SEEDS)]
+    square = np.exp(2 * at[LN_WIDTH])
+    error = np.nan_to_num(np.mean(simulated) - _middle(scene.windows, scene)[0])  # 0 where nothing was found
+    at = at.copy()
+    at[LN_WIDTH] = math.log(max(square - error, square / 4)) / 2
+    return at
 
 
 def _weigh_brightness(scene, at, imaging, rng):
@@ -153,7 +181,7 @@ def _draw_windows(at, scene, imaging, rng):
     """Simulate windows about as many molecules, on their way through the exposure as far as theirs go."""
     n, size = scene.windows.shape[:2]
     camera = _imaging_at(at, scene, imaging).replace(frames=1, size=size)
-    paths = draw_paths(np.full(n, _diffusion_at(at, scene)), camera, rng)
+    paths = draw_paths(_diffusion_at(at, scene) * scene.mobility, camera, rng)
     paths += rng.uniform(-0.5, 0.5, (n, 1, 1, 2)) * camera.pixel_size_nm - paths.mean(axis=2, keepdims=True)
     windows = np.empty_like(scene.windows)
     for alike in np.array_split(np.argsort(scene.brightness), ALIKE):
@@ -294,13 +322,16 @@ def _report(at, covariance, scene, imaging, how, rng):
     drawn["noise"] = np.sqrt(photon_variance(imaging) * drawn["background"] + drawn["read_noise"] ** 2)
     values = found.model_dump() | {"noise": math.sqrt(dark_variance(found, found.background))}
     given = "given with the camera" if scene.camera_known else ""
-    split = "how skewed the background is" if told else "read noise not told from photons: all put down to photons"
+    split = "how skewed the background is" if told else "all put down to photons: read noise is not told from them"
+    unread = "" if told else "not determined: "
+    if unread and not given:
+        values["read_noise"] = drawn["read_noise"] = np.nan
     growth = how + ", how noise grows with light" + ("; the noise has been filtered" if correlated else "")
     rows = [
         (WIDTH, "psf_sigma_nm", "nm", how + (", less D exposure / 3" if how == STATISTICS else "")),
         (PHOTONS, "photons", "photons", how),
         ("background", "background", "photons", "level of the background" if given else split),
-        ("read noise", "read_noise", "photons", given or split),
+        ("read noise", "read_noise", "photons", given or unread + split),
         (NOISE, "noise", "photons", "background and read noise together"),
         ("gain", "gain", "counts", given or growth),
         ("offset", "offset", "counts", given or "level of the background, less its photons"),

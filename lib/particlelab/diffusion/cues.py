@@ -4,7 +4,8 @@ from typing import Literal
 
 import numpy as np
 
-from particlelab.diffusion.imaging import Imaging, Sequences, check_diffusion, check_rng, place_paths, render
+from particlelab.diffusion.checks import check_diffusion, check_parameters, check_rng
+from particlelab.diffusion.imaging import Imaging, Sequences, place_paths, render
 from particlelab.parameters import parameter
 
 BRIGHTER = 2.0  # how many times a frame whose brightness is to tell nothing is brighter or darker at most
@@ -36,7 +37,13 @@ def simulate_without(diffusion_um2_s, cues, rng):
     -------
     Sequences
         Positions are those that are shown.
+
+    Raises
+    ------
+    ValueError
+        If a diffusion coefficient is negative or not finite, cues are no `Cues`, or rng no Generator.
     """
+    check_parameters("cues", cues, Cues)
     diffusion, rng = check_diffusion(diffusion_um2_s), check_rng(rng)
     path = place_paths(diffusion, cues, rng)
     middle = path.mean(axis=2, keepdims=True)

@@ -2,8 +2,6 @@
 
 import math
 
-import pandas as pd
-
 from particlelab.diffusion.conditions import (
     CORRELATED,
     CORRELATION,
@@ -38,7 +36,6 @@ def find_departures(conditions, training):
     here, there = conditions.imaging, training
     found = conditions.table.set_index("quantity")[["value", "low", "high"]]
     step, its_step = (i.interval_s / (i.pixel_size_nm / 1e3) ** 2 for i in (here, there))
-    exposed, its_exposed = (i.exposure_s / i.interval_s for i in (here, there))
     width, excess = psf_width_nm(there) / there.pixel_size_nm, photon_variance(here) / photon_variance(there)
     noise = [
         excess * math.sqrt(dark_variance(there, there.background * factor))
@@ -61,19 +58,51 @@ def find_departures(conditions, training):
             there.diffusion_low_um2_s * its_step,
             there.diffusion_high_um2_s * its_step,
         ),
-        ("exposure", "of the interval", pd.Series(exposed, ["value", "low", "high"]), its_exposed, its_exposed),
     ]
     sentences = [
-        f"{name}: {values.value:.3g} {unit}, but the model has learned "
-        + (f"{low:.3g}" if low == high else f"from {low:.3g} to {high:.3g}")
+        f"{name}: {values.value:.3g} {unit}, but the model has learned {_tell_range(low, high)}"
         for name, unit, values, low, high in checks
         if values.high < low * (1 - MARGIN) or values.low > high * (1 + MARGIN)
     ]
-    if here.frames < there.fewest_frames:
-        sentences.append(
-            f"frames: {here.frames}, but the model has learned from {there.fewest_frames} to {there.frames}"
-        )
+    read_at_once = min(here.frames, there.frames)  # longer tracks are read in parts
+    sentences += find_timing_departures(here, read_at_once, there, there.fewest_frames)
     correlation = found.loc[CORRELATION]
     if correlation.low > CORRELATED or correlation.high < -CORRELATED:
         sentences.append(f"{CORRELATION}: {correlation.value:.2f}, but the model has learned noise of single pixels: 0")
     return sentences
+
+
+def find_timing_departures(motion, frames, learned, fewest_frames):
+    """Say whether exposure and number of frames lie outside of what a model has learned from.
+
+    The interval alone is no condition: D scales with it. How much of it is exposed is one, as blur tells D.
+
+    Parameters
+    ----------
+    motion : Motion
+        Its exposure and interval count.
+    frames : int
+        Of a movie that the model is shown.
+    learned : Motion
+        That of the model's training, with its longest movies.
+    fewest_frames : int
+        Of its shortest.
+
+    Returns
+    -------
+    list of str
+    """
+    exposed, its_exposed = (m.exposure_s / m.interval_s for m in (motion, learned))
+    sentences = []
+    if abs(exposed / its_exposed - 1) > MARGIN:
+        sentences.append(
+            f"exposure: {exposed:.3g} of the interval (exposure_s = {motion.exposure_s:g} s, interval_s = "
+            f"{motion.interval_s:g} s), but the model has learned {its_exposed:.3g}"
+        )
+    if not fewest_frames <= frames <= learned.frames:
+        sentences.append(f"frames: {frames}, but the model has learned {_tell_range(fewest_frames, learned.frames)}")
+    return sentences
+
+
+def _tell_range(low, high):
+    return f"{low:.3g}" if low == high else f"from {low:.3g} to {high:.3g}"

@@ -12,6 +12,7 @@ from numba import njit
 from scipy import special
 
 from particlelab.diffusion.bounds import check_timing, covariance, information, least_variance
+from particlelab.diffusion.checks import check_coverage
 
 ROUNDS = 4  # of choosing the number of lags anew: a few tracks go back and forth between two numbers for ever
 
@@ -27,11 +28,11 @@ class Estimate(NamedTuple):
 
         A low estimate has a small standard error, a high one a large one: where the error is a share of D, the interval
         is even in ln D. Where it is larger than D, which noise leaves of an estimate, the error depends on D no more,
-        and the interval is that of an error equal to D.
+        and the interval is that of an error equal to D. ValueError if the share is not between 0 and 1.
         """
         d, error = self
         share = np.divide(error, d, out=np.ones_like(d), where=d > error)
-        half = special.ndtri((1 + coverage) / 2)
+        half = special.ndtri((1 + check_coverage(coverage)) / 2)
         return tuple(d + error * np.expm1(z * share) / share for z in (-half, half))
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit
 from scipy import special
 
+from particlelab.diffusion.checks import check_diffusion, check_parameters, check_rng
 from particlelab.diffusion.motion import Motion, draw_paths, reflect, switch
 from particlelab.diffusion.psf import STEPS, integrate_gaussian, tabulate
 from particlelab.diffusion.threads import in_chunks
@@ -74,9 +75,9 @@ def simulate(diffusion_um2_s, imaging=None, rng=None):
     Raises
     ------
     ValueError
-        If a diffusion coefficient is negative or not finite, or there is no rng.
+        If a diffusion coefficient is negative or not finite, imaging no `Imaging`, or rng no Generator.
     """
-    imaging = imaging or Imaging()
+    imaging = check_parameters("imaging", imaging, Imaging, Imaging())
     diffusion, rng = check_diffusion(diffusion_um2_s), check_rng(rng)
     positions = place_paths(diffusion, imaging, rng)
     return Sequences(render(positions, imaging, rng), positions, diffusion)
@@ -86,9 +87,9 @@ def place_paths(diffusion_um2_s, imaging, rng):
     """Draw paths and put them into the field of view: (n, T, S, 2) in nm from its middle.
 
     The middle of what a path spans, or where it starts, stands anywhere in the central pixel; a field of view that is
-    cut out about a track does the former.
+    cut out about a track does the former. Raises ValueError as `draw_paths`.
     """
-    path = draw_paths(diffusion_um2_s, imaging, rng)
+    path = draw_paths(diffusion_um2_s, check_parameters("imaging", imaging, Imaging), rng)
     spanned = path if imaging.centred_on == "path" else path[:, :1, :1]
     middle = (spanned.max(axis=(1, 2)) + spanned.min(axis=(1, 2))) / 2
     pixel = imaging.pixel_size_nm
@@ -110,7 +111,13 @@ def render(positions_nm, imaging, rng):
     -------
     (n, T, size, size) float32 ndarray
         Counts.
+
+    Raises
+    ------
+    ValueError
+        If imaging is no `Imaging`, or rng no Generator.
     """
+    check_parameters("imaging", imaging, Imaging)
     n, frames = positions_nm.shape[:2]
     lit, lens = draw_light(n, imaging, rng), optics(imaging)
     images = np.empty((n, frames, imaging.size, imaging.size), np.float32)
@@ -119,7 +126,7 @@ def render(positions_nm, imaging, rng):
         _expose(images[some], positions_nm[some] / imaging.pixel_size_nm + imaging.size / 2, lit[some], *lens)
         _detect(images[some], imaging, own)
 
-    in_chunks(fill, n, CHUNK, rng.spawn(math.ceil(n / CHUNK)))
+    in_chunks(fill, n, CHUNK, check_rng(rng).spawn(math.ceil(n / CHUNK)))
     return images
 
 
@@ -143,7 +150,7 @@ def simulate_together(diffusion_um2_s, imaging=None, rng=None):
     ValueError
         As `simulate`.
     """
-    p = imaging or Imaging()
+    p = check_parameters("imaging", imaging, Imaging, Imaging())
     diffusion, rng = check_diffusion(diffusion_um2_s), check_rng(rng)
     half = p.size * p.pixel_size_nm / 2
     positions = draw_paths(diffusion, p, rng) + rng.uniform(-half, half, (len(diffusion), 1, 1, 2))
@@ -167,7 +174,13 @@ def expected_images(positions_nm, imaging):
     Returns
     -------
     (n, T, size, size) float32 ndarray
+
+    Raises
+    ------
+    ValueError
+        If imaging is no `Imaging`.
     """
+    check_parameters("imaging", imaging, Imaging)
     n, frames, substeps, _ = positions_nm.shape
     images = np.empty((n, frames, imaging.size, imaging.size), np.float32)
     lit = np.full((n, frames, substeps), imaging.photons / substeps)
@@ -206,21 +219,6 @@ def psf_width_nm(imaging):
 def photon_variance(imaging):
     """Return the variance of a detected photon: electron multiplication doubles it."""
     return 2.0 if imaging.camera == "emccd" else 1.0
-
-
-def check_diffusion(diffusion_um2_s):
-    """Return diffusion coefficients as an array (n,), if each is a finite number of at least 0."""
-    diffusion = np.atleast_1d(np.asarray(diffusion_um2_s, float))
-    if diffusion.ndim != 1 or not (np.isfinite(diffusion) & (diffusion >= 0)).all():
-        raise ValueError(f"diffusion_um2_s must be finite numbers of at least 0, shape (n,), got {diffusion_um2_s!r}")
-    return diffusion
-
-
-def check_rng(rng):
-    """Return the generator, if there is one."""
-    if rng is None:
-        raise ValueError("rng is missing: chance is drawn from a numpy.random.Generator")
-    return rng
 
 
 def _cumulative_poisson(mean):

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from particlelab.diffusion.imaging import photon_variance, psf_width_nm
+from particlelab.diffusion.checks import check_parameters
+from particlelab.diffusion.imaging import Imaging, photon_variance, psf_width_nm
 from particlelab.diffusion.psf import smoothing_taps
 from particlelab.diffusion.spots import METHODS, evaluate_gaussian, measure_spots
 from particlelab.diffusion.threads import in_chunks
@@ -56,11 +57,12 @@ def localise(frames, imaging, method="mle"):
     Raises
     ------
     ValueError
-        If the method is unknown, frames are not (n, T, H, W) of finite counts, or the point-spread function is wider
-        than 20 pixels.
+        If the method is unknown, imaging no `Imaging`, frames are not (n, T, H, W) of finite counts, or the
+        point-spread function is wider than 20 pixels.
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    check_parameters("imaging", imaging, Imaging)
     frames = np.ascontiguousarray(frames, np.float32)
     if frames.ndim != 4 or min(frames.shape[2:]) < 1:
         raise ValueError(f"frames must be (n, T, H, W), got {frames.shape}")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from particlelab.diffusion.checks import check_parameters
 from particlelab.diffusion.conditions import WIDTH, Conditions, find_conditions
 from particlelab.diffusion.departures import find_departures
 from particlelab.diffusion.estimators import METHODS, estimate
@@ -25,6 +26,8 @@ LARGEST = 64  # pixels: side of the square that a network is shown
 CROWDED = 0.25  # share of a track's frames with another molecule near, above which its images are not asked
 CONDITION_COLUMNS = ["quantity", "value", "low", "high", "unit", "source"]
 FEWEST_FRAMES = 3  # of a movie in which something can be seen to move
+USUAL_WIDTHS = 50.0, 500.0  # nm: point-spread functions of light microscopes, with room on either side
+GIVEN, FROM_FILE = "given", "from the file"  # where a pixel size comes from
 
 
 class Measurement(Tracking):
@@ -89,9 +92,11 @@ def measure(movie, **options):
         method, the same by each method that was asked (``network_…``, ``mle_…``), and ``note``: why there is no D, or
         what speaks against it.
     summary : DataFrame
-        ``quantity``, ``value``, ``low``, ``high`` (95 %), ``unit`` and ``note``: the number of molecules' tracks, the
-        geometric mean and median of D, the conditions of the movie (`find_conditions`), and how many of them the
-        network has not learned (`find_departures`), each with a note that says so.
+        ``quantity``, ``value``, ``low``, ``high`` (95 %), ``unit`` and ``note``: the number of molecules' tracks; the
+        geometric mean of D, for which only D > 0 counts, and its median, for which all do; pixel size, exposure and
+        interval, and where they are from; method and model, as notes; the conditions of the movie (`find_conditions`),
+        a point-spread function that no microscope has noted as such; and how many of these conditions the network has
+        not learned (`find_departures`).
 
     Raises
     ------
@@ -122,7 +127,8 @@ def measure_file(path, parameters):
     ValueError
         As `measure`.
     """
-    found = examine(*read_movie(path, parameters))
+    movie, known, pixel_size_from = read_movie(path, parameters)
+    found = examine(movie, known, pixel_size_from=pixel_size_from)
     return found.table, found.summary
 
 
@@ -142,12 +148,17 @@ def read_movie(path_or_bytes, parameters, name=None):
         Counts.
     parameters : Measurement
         With the pixel size of the file, if it states one.
+    pixel_size_from : str
+        ``"from the file"`` or ``"given"``, for `examine`.
 
     Raises
     ------
     ReadError
         As `measure_file`.
+    ValueError
+        If parameters are no `Measurement`.
     """
+    check_parameters("parameters", parameters, Measurement)
     stack = read_stack(path_or_bytes, name)
     pixel_size_nm = stack.pixel_size_nm or parameters.pixel_size_nm
     if len(stack.frames) < FEWEST_FRAMES:
@@ -156,7 +167,8 @@ def read_movie(path_or_bytes, parameters, name=None):
         raise ReadError(f"{stack.source} does not say how large its pixels are; give pixel_size_nm (--pixel-size)")
     if parameters.exposure_s is None:
         raise ReadError(f"{stack.source} does not say how long a frame was exposed; give exposure_s (--exposure)")
-    return stack.frames, parameters.replace(pixel_size_nm=pixel_size_nm)
+    pixel_size_from = FROM_FILE if stack.pixel_size_nm else GIVEN
+    return stack.frames, parameters.replace(pixel_size_nm=pixel_size_nm), pixel_size_from
 
 
 def given_imaging(parameters, **changes):
@@ -166,7 +178,7 @@ def given_imaging(parameters, **changes):
     return Imaging.select(p.model_dump() | unknown | changes)
 
 
-def examine(movie, parameters, progress=None):
+def examine(movie, parameters, progress=None, pixel_size_from=GIVEN):
     """Measure a movie as `measure` does, and return everything that is worth drawing.
 
     Parameters
@@ -175,12 +187,19 @@ def examine(movie, parameters, progress=None):
     parameters : Measurement
     progress : callable, optional
         Called with the share that is done and a text.
+    pixel_size_from : str
+        Said of the pixel size in the summary, see `read_movie`.
 
     Returns
     -------
     Measured
+
+    Raises
+    ------
+    ValueError
+        As `measure`, or if parameters are no `Measurement`.
     """
-    p, movie = parameters, np.asarray(movie)
+    p, movie = check_parameters("parameters", parameters, Measurement), np.asarray(movie)
     report = progress or (lambda share, text: None)
     if p.pixel_size_nm is None:
         raise ValueError("pixel_size_nm is missing: how large a pixel is in the sample, in nm")
@@ -218,16 +237,23 @@ def examine(movie, parameters, progress=None):
         table = table.join(answers.add_prefix(f"{name}_"))
     table["note"] = [_note(row, learned, departures) for row in table.itertuples()]
     report(1.0, "done")
-    summary = _summarise(table, conditions.table, departures)
+    summary = _summarise(table, p, pixel_size_from, conditions.table, departures)
     return Measured(table.reset_index(), summary, tracks, departures, *conditions)
 
 
 def tell(measured):
     """Say in one line what was measured."""
-    value = measured.summary.set_index("quantity").value
+    known = measured.summary.set_index("quantity")
+    value, note = known.value, known.note
     text = f"{value['tracks']:g} molecules followed, {value['tracks with D']:g} with D"
     if value["tracks with D"]:
         text += f"; median {value['D: median']:.3g} µm²/s"
+    text += (
+        f"; with pixels of {value['pixel size']:g} nm ({note['pixel size']}), exposures of {value['exposure']:g} s "
+        f"({note['exposure']}) and {value['interval']:g} s from frame to frame ({note['interval']})"
+    )
+    if odd := _doubt_width(value.get(WIDTH, np.nan)):
+        text += f"; the point-spread function has {value[WIDTH]:.3g} nm, {odd}"
     if measured.departures:
         text += "; unlike what the network has learned from: " + "; ".join(measured.departures)
     return text
@@ -276,8 +302,10 @@ def _ask(movie, tracks, conditions, model, learned):
             lambda place: place.interpolate(limit_direction="both")
         )
         places = places.to_numpy().reshape(len(cuts.frames), -1, 2)
-        mean, deviation = model.read(cuts.frames, imaging, places)
-        low, high = (model.read(cuts.frames, imaging.replace(psf_sigma_nm=width), places)[0] for width in widths)
+        mean, deviation = model.read(cuts.frames, imaging, places, beyond=True)
+        low, high = (
+            model.read(cuts.frames, imaging.replace(psf_sigma_nm=width), places, beyond=True)[0] for width in widths
+        )
         number = cuts.table.groupby("sequence").track.first()
         answers.append(pd.DataFrame({"track": number, "mean": mean, "weight": deviation**-2.0, "shift": high - low}))
     found = pd.DataFrame(np.nan, spans.index, ["um2_s", "low", "high"])
@@ -323,19 +351,35 @@ def _note(row, learned, departures):
     return "; ".join(notes)
 
 
-def _summarise(table, conditions, departures):
+def _doubt_width(width_nm):
+    """Say that no microscope has such a point-spread function, if none has; otherwise nothing."""
+    low, high = USUAL_WIDTHS
+    return f"not {low:g} to {high:g} nm: is the pixel size right?" if width_nm < low or width_nm > high else ""
+
+
+def _summarise(table, parameters, pixel_size_from, conditions, departures):
     """Return the summary of a movie, as `measure`."""
+    p = parameters
     known = table.diffusion_um2_s.dropna()
     logs = np.log(known[known > 0])
     n, still = len(logs), len(known) - len(logs)
     half = stats.t.ppf((1 + COVERAGE) / 2, n - 1) * logs.std() / n**0.5 if n > 1 else np.nan
     middle = np.exp([logs.mean(), logs.mean() - half, logs.mean() + half])
+    used = ", ".join(f"{name} for {count} tracks" for name, count in table.by[table.by != ""].value_counts().items())
     rows = [
         ("tracks", len(table), np.nan, np.nan, "", ""),
         ("tracks with D", len(known), np.nan, np.nan, "", ""),
-        ("D: geometric mean", *middle, "um^2/s", f"without {still} of no positive D" if still else ""),
-        ("D: median", known.median(), np.nan, np.nan, "um^2/s", ""),
-        *conditions[CONDITION_COLUMNS].itertuples(index=False),
+        ("D: geometric mean", *middle, "um^2/s", f"exp of the mean ln D of {n} with D > 0, without {still} of D <= 0"),
+        ("D: median", known.median(), np.nan, np.nan, "um^2/s", "as many are faster as slower; D <= 0 counts too"),
+        ("pixel size", p.pixel_size_nm, np.nan, np.nan, "nm", pixel_size_from),
+        ("exposure", p.exposure_s, np.nan, np.nan, "s", GIVEN),
+        ("interval", p.interval_s or p.exposure_s, np.nan, np.nan, "s", GIVEN if p.interval_s else "as the exposure"),
+        ("method", np.nan, np.nan, np.nan, "", f"{p.method}: {used or 'no D'}"),
+        ("model", np.nan, np.nan, np.nan, "", p.model if p.method in ("auto", "network") else "none was asked"),
+        *conditions[CONDITION_COLUMNS].itertuples(index=False, name=None),
         ("conditions that the network has not learned", len(departures), np.nan, np.nan, "", "; ".join(departures)),
     ]
-    return pd.DataFrame(rows, columns=["quantity", "value", "low", "high", "unit", "note"])
+    summary = pd.DataFrame(rows, columns=["quantity", "value", "low", "high", "unit", "note"])
+    for row in summary[summary.quantity == WIDTH].itertuples():
+        summary.loc[row.Index, "note"] = "; ".join(filter(None, [row.note, _doubt_width(row.value)]))
+    return summary

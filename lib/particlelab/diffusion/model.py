@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+from particlelab.diffusion.checks import check_coverage, check_parameters
+from particlelab.diffusion.departures import find_timing_departures
 from particlelab.diffusion.imaging import Imaging, psf_width_nm
 from particlelab.diffusion.networks import SYMMETRIES, Network, see, turn
 from particlelab.learning.models import half_precision, load_trained, save_model
@@ -43,7 +45,7 @@ class Model:
         """The conditions that it has learned, in the middle of their range."""
         return Imaging.select(self.card["training"])
 
-    def predict(self, frames, imaging=None, coverage=0.9, places_nm=None, symmetries=range(SYMMETRIES)):
+    def predict(self, frames, imaging=None, coverage=0.9, places_nm=None, symmetries=range(SYMMETRIES), beyond=False):
         """Read diffusion coefficients from movies.
 
         The network's answers for a movie, turned and reflected, are averaged. Its mean of ln D and
@@ -54,15 +56,19 @@ class Model:
         frames : (n, T, H, W) array_like
             Counts of any gain and offset.
         imaging : Imaging, optional
-            Pixel size, interval and width of the point-spread function, where they are not those of the training: the
-            network sees pixels and frames. A width beyond those that it has learned from counts as the nearest of them.
+            Pixel size, exposure, interval and width of the point-spread function, where they are not those of the
+            training: the network sees pixels and frames, and so D scales with the square of the pixel over the
+            interval. A width beyond those that it has learned from counts as the nearest of them.
         coverage : float
-            Share of intervals that hold the truth.
+            Share of intervals that hold the truth, between 0 and 1.
         places_nm : (n, T, 2) array, optional
             About where the molecule is, x and y from the middle of the field of view, if there are others; NaN where
             nobody knows. Only a transformer can be told.
         symmetries : sequence of int
             The ways to turn and reflect a movie (`networks.turn`).
+        beyond : bool
+            Answer also where exposure or frames are not what the network has learned from; neither D nor its interval
+            can be relied on there.
 
         Returns
         -------
@@ -71,17 +77,25 @@ class Model:
         Raises
         ------
         ValueError
-            If frames are no movies of finite counts, or of a number of frames that the network does not know; or if it
-            is told places and cannot be.
+            If frames are no movies of finite counts; if their number, or the share of the interval that is exposed, is
+            not what the network has learned from (see ``beyond``); if it is told places and cannot be; if imaging is no
+            `Imaging`, or coverage not between 0 and 1.
         """
-        return give_intervals(*self.read(frames, imaging, places_nm, symmetries), coverage)
+        check_coverage(coverage)
+        return give_intervals(*self.read(frames, imaging, places_nm, symmetries, beyond), coverage)
 
-    def read(self, frames, imaging=None, places_nm=None, symmetries=range(SYMMETRIES)):
+    def read(self, frames, imaging=None, places_nm=None, symmetries=range(SYMMETRIES), beyond=False):
         """Return mean and standard deviation of ln(D / (um^2/s)), each (n,), of movies as `predict` takes them."""
-        imaging = imaging or self.imaging
+        imaging = check_parameters("imaging", imaging, Imaging, self.imaging)
+        frames = _check_frames(frames)
+        departures = find_timing_departures(
+            imaging, frames.shape[1], self.imaging, self.card["training"]["fewest_frames"]
+        )
+        if departures and not beyond:
+            raise ValueError(f"{'; '.join(departures)} (beyond=True: answer all the same)")
         width, places = psf_width_nm(imaging) / imaging.pixel_size_nm, None
         if places_nm is not None:
-            places = np.asarray(places_nm) / imaging.pixel_size_nm + np.array(np.shape(frames)[:1:-1]) / 2
+            places = np.asarray(places_nm) / imaging.pixel_size_nm + np.array(frames.shape[:1:-1]) / 2
         mean, deviation = self.look(frames, width, places, symmetries)
         scale = (imaging.pixel_size_nm / 1e3) ** 2 / imaging.interval_s
         return mean + np.log(scale), deviation * self.card.get("stretch", 1.0)
@@ -94,7 +108,8 @@ class Model:
         """
         import torch
 
-        frames = self._check(frames, places)
+        frames = _check_frames(frames)
+        self._check_kind(frames, places)
         network = Network.select(self.card["training"])
         usual, factor = psf_width_nm(self.imaging) / self.imaging.pixel_size_nm, self.card["training"]["psf_factor"]
         psf = np.broadcast_to(np.clip(psf_sigma_px, usual / factor, usual * factor), len(frames))
@@ -128,12 +143,8 @@ class Model:
         """Write the model file (.safetensors) and its card beside it."""
         return save_model(path, half_precision(self.network), self.card)
 
-    def _check(self, frames, places):
-        frames = np.ascontiguousarray(frames, np.float32)
-        if frames.ndim != 4 or 0 in frames.shape[1:] or min(frames.shape[2:]) < 8:
-            raise ValueError(f"frames must be (n, T, H, W) of at least 8 by 8 pixels, got {frames.shape}")
-        if not np.isfinite(frames).all():
-            raise ValueError("frames must be finite counts, got NaN or infinite ones")
+    def _check_kind(self, frames, places):
+        """Refuse what a network of this kind cannot see."""
         known = self.card["training"]
         if known["kind"] in ("resnet2d", "park") and frames.shape[1] != known["frames"]:
             raise ValueError(
@@ -143,7 +154,6 @@ class Model:
             raise ValueError(f"a network of kind {known['kind']!r} cannot be told where its molecule is")
         if places is not None and places.shape != (*frames.shape[:2], 2):
             raise ValueError(f"places must be (n, T, 2) for frames of {frames.shape}, got {places.shape}")
-        return frames
 
 
 def give_intervals(mean, deviation, coverage):
@@ -170,6 +180,16 @@ def load_model(name="default"):
         If there is no such model, or the file holds something else.
     """
     return load_trained("diffusion", name, _build)
+
+
+def _check_frames(frames):
+    """Return movies as an array (n, T, H, W) float32, if they are that."""
+    frames = np.ascontiguousarray(frames, np.float32)
+    if frames.ndim != 4 or 0 in frames.shape[1:] or min(frames.shape[2:]) < 8:
+        raise ValueError(f"frames must be (n, T, H, W) of at least 8 by 8 pixels, got {frames.shape}")
+    if not np.isfinite(frames).all():
+        raise ValueError("frames must be finite counts, got NaN or infinite ones")
+    return frames
 
 
 def _build(path, weights, card):

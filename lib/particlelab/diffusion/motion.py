@@ -3,6 +3,7 @@
 import numpy as np
 from pydantic import model_validator
 
+from particlelab.diffusion.checks import check_parameters, check_rng
 from particlelab.parameters import Parameters, parameter
 
 
@@ -64,7 +65,14 @@ def draw_paths(diffusion_um2_s, motion, rng):
     -------
     (n, frames, substeps, 2) ndarray
         x and y in nm; free molecules begin at 0, confined ones in a square about 0.
+
+    Raises
+    ------
+    ValueError
+        If motion is no `Motion`, or rng no Generator.
     """
+    check_parameters("motion", motion, Motion)
+    check_rng(rng)
     diffusion = np.asarray(diffusion_um2_s, float)
     n, count = len(diffusion), motion.frames * motion.substeps
     part_s = motion.exposure_s / motion.substeps

@@ -39,6 +39,7 @@ class Scene(NamedTuple):
     levels: np.ndarray  # (5,) counts at which the windows' histogram is taken
     camera_known: bool
     brightness: np.ndarray  # (n,) of the molecules, median 1
+    mobility: np.ndarray  # (n,) their D, as a multiple of the mean of all
     diffusion: np.ndarray  # (2,) D and its standard error, um^2/s
     level: float  # of the background, counts
     third: np.ndarray  # (2,) third cumulant of the background and its standard error, counts^3
@@ -78,6 +79,8 @@ def look(movie, imaging, tracks):
     known, variance = "gain" not in attrs, (flat[dark] ** 2).mean()
     if not variance > 0:
         raise ValueError("the background of the movie has no noise: it has been cut off, and tells nothing of a camera")
+    numbers, each, diffusion = _pool_diffusion(tracks, imaging)
+    shown = tracks.track.to_numpy()[alone][:: math.ceil(alone.sum() / MOST_WINDOWS)]
     scene = Scene(
         windows=windows,
         seen={},
@@ -87,7 +90,8 @@ def look(movie, imaging, tracks):
         levels=np.quantile(windows[:, half - 1 : half + 2, half - 1 : half + 2], LEVELS),
         camera_known=known,
         brightness=np.ones(len(windows)),
-        diffusion=_pool_diffusion(tracks, imaging),
+        mobility=each[np.searchsorted(numbers, shown)],
+        diffusion=diffusion,
         level=level,
         third=np.array([(flat[dark] ** 3).mean(), math.sqrt(6 * variance**3 / dark.sum())]),
         correlation=np.array([_correlate(flat, dark) / variance, 1 / math.sqrt(dark.sum())]),
@@ -125,14 +129,22 @@ def _level(movie, dark, side):
 
 
 def _pool_diffusion(tracks, imaging):
-    """Return the mean D of all tracks, weighted by their steps, and its standard error."""
+    """Return the tracks' numbers, the D of each over their mean, and that mean, weighted by steps, with its error.
+
+    As much as the estimates scatter by chance is taken from how much they differ.
+    """
     found = estimate(lay_out(tracks)[0], imaging.interval_s, "cve", blur=blur_coefficient(imaging))
-    steps = np.where(np.isfinite(found.diffusion_um2_s), tracks.groupby("track").size() - 1, 0)
+    numbers, seen = np.unique(tracks.track, return_counts=True)
+    d, own = (np.nan_to_num(part) for part in found)
+    steps = np.where(np.isfinite(found.diffusion_um2_s), seen - 1, 0)
     share = steps / max(steps.sum(), 1)
-    mean = np.nansum(share * found.diffusion_um2_s)
-    errors = found.standard_error, found.diffusion_um2_s - mean  # by each track's own, and by how they differ
-    error = max(math.sqrt(np.nansum((share * part) ** 2)) for part in errors)
-    return np.array([mean, max(error, 1e-6)])
+    mean = share @ d
+    errors = own, d - mean  # by each track's own, and by how they differ
+    error = max(math.sqrt(((share * part) ** 2).sum()) for part in errors)
+    by_chance, spread = share @ own**2, share @ (d - mean) ** 2
+    real = math.sqrt(max(0.0, 1 - by_chance / spread)) if spread > 0 and mean > 0 else 0.0
+    each = np.where(steps > 0, 1 + real * (d / mean - 1), 1.0).clip(0) if real else np.ones(len(d))
+    return numbers, each, np.array([mean, max(error, 1e-6)])
 
 
 def summarise_windows(windows, flat, dark, scene):

@@ -7,6 +7,7 @@ import pandas as pd
 from pydantic import Field
 
 from particlelab.diffusion.bounds import crlb
+from particlelab.diffusion.checks import check_parameters, check_rng
 from particlelab.diffusion.cues import Cues, simulate_without
 from particlelab.diffusion.estimators import METHODS, estimate, mean_squared_displacement
 from particlelab.diffusion.imaging import Imaging
@@ -17,6 +18,12 @@ from particlelab.parameters import parameter
 
 COVERAGE = 0.9
 PART = 250  # movies that are in memory at the same time
+MEANINGS = {  # of the scores in a card
+    "relative_error": "root of the mean squared error of D, as a share of the true D",
+    "bias": "mean error of D, as a share of the true D",
+    "coverage": "share of the network's 90 % intervals that hold the true D; all intervals are calibrated to 90 %",
+    "msd, cve, mle": "estimators from tracks, on the same movies",
+}
 
 
 class Comparison(Cues):
@@ -44,16 +51,22 @@ def compare(models, parameters=None, rng=None, progress=None):
     -------
     DataFrame
         A row for each movie and method: ``true_um2_s``, ``movie``, ``method``, ``diffusion_um2_s``, ``lower``,
-        ``upper`` (90 %). Tracks are localised by maximum likelihood, and their errors known from there.
+        ``upper`` (90 %). Tracks are localised by maximum likelihood, and their errors known from there. Networks
+        are asked under any conditions, learned or not.
+
+    Raises
+    ------
+    ValueError
+        If parameters are no `Comparison`, or rng is no Generator.
     """
-    p = parameters or Comparison()
+    p, rng = check_parameters("parameters", parameters, Comparison, Comparison()), check_rng(rng)
     cues, imaging = Cues.select(p.model_dump()), Imaging.select(p.model_dump())
     tables, steps = [], [(value, start) for value in p.diffusions_um2_s for start in range(0, p.movies, PART)]
     for step, (value, start) in enumerate(steps):
         count = min(PART, p.movies - start)
         movies = simulate_without(np.full(count, value), cues, rng).frames
         found = estimate_from_tracks(movies, imaging)
-        found |= {name: model.predict(movies, imaging, COVERAGE) for name, model in models.items()}
+        found |= {name: model.predict(movies, imaging, COVERAGE, beyond=True) for name, model in models.items()}
         for method, columns in found.items():
             table = pd.DataFrame(columns._asdict())
             table.insert(0, "method", method)
@@ -84,6 +97,7 @@ def judge(model, movies, rng):
         for true in p.diffusions_um2_s
     }
     model.card["scores"]["movies of each D"] = movies
+    model.card["what the scores mean"] = MEANINGS
 
 
 def estimate_from_tracks(movies, imaging):

@@ -73,6 +73,7 @@ class TrainingStudy(Comparison, Training):
 class ComparisonStudy(Comparison):
     """Networks beside estimators from tracks: against D, light, length, and without one cue after the other."""
 
+    movies: int = parameter(150, "Movies of each", low=2, high=1_000_000)
     models: tuple[str, ...] = parameter(("default", "general"), "Networks that ship, or paths of .safetensors files")
     varied_at_um2_s: float = parameter(1.0, "D at which conditions are varied", unit="um^2/s", above=0, high=1000)
     photons_compared: tuple[Annotated[float, Field(ge=10, le=1e6)], ...] = parameter(
@@ -133,7 +134,7 @@ def ask(parameters):
     """
     p, watched = parameters, watch(parameters)
     model = load_model(p.model)
-    answer = model.predict(watched.frames[None], p, 0.95)
+    answer = model.predict(watched.frames[None], p, 0.95, beyond=True)
     table = watched.estimates.copy()
     error = table.pop("standard_error_um2_s").to_numpy()
     table["low"], table["high"] = Estimate(table.diffusion_um2_s.to_numpy(), error).interval(0.95)

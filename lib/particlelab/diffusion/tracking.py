@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy import spatial
 
+from particlelab.diffusion.checks import check_parameters
 from particlelab.diffusion.detection import find_spots, fit_spots, measure_gain, measure_width
-from particlelab.diffusion.imaging import photon_variance
+from particlelab.diffusion.imaging import Imaging, photon_variance
 from particlelab.parameters import Parameters, parameter
 
 COLUMNS = ["track", "frame", "x_nm", "y_nm", "sigma_nm", "signal", "background", "width_nm", "neighbour_nm", "crowded"]
@@ -79,10 +80,11 @@ def find_tracks(movie, imaging, tracking=None):
     Raises
     ------
     ValueError
-        If the movie is not (T, H, W) of finite counts, too crowded for the search range, or molecules are wider than 20
-        pixels.
+        If the movie is not (T, H, W) of finite counts, too crowded for the search range, molecules are wider than 20
+        pixels, imaging is no `Imaging`, or tracking no `Tracking`.
     """
-    tracking = tracking or Tracking()
+    check_parameters("imaging", imaging, Imaging)
+    tracking = check_parameters("tracking", tracking, Tracking, Tracking())
     movie = check_movie(movie)
     pixel, median = imaging.pixel_size_nm, float(np.median(movie))
     images = (movie - median).astype(np.float32)

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import model_validator
 
+from particlelab.diffusion.checks import check_parameters, check_rng
 from particlelab.diffusion.cues import Cues, simulate_without
-from particlelab.diffusion.imaging import CHUNK, check_rng, psf_width_nm
+from particlelab.diffusion.imaging import CHUNK, Imaging, psf_width_nm
 from particlelab.diffusion.model import Model
 from particlelab.diffusion.networks import Network, see
 from particlelab.parameters import parameter
@@ -84,14 +85,14 @@ def train(parameters=None, rng=None, folder=None, progress=None):
     Raises
     ------
     ValueError
-        If there is no rng, or the folder holds another training's checkpoint.
+        If parameters are no `Training`, rng is no Generator, or the folder holds another training's checkpoint.
     """
     import torch
 
     from particlelab.diffusion.network_layers import build
     from particlelab.learning import training
 
-    p = parameters or Training()
+    p = check_parameters("parameters", parameters, Training, Training())
     seed = int(check_rng(rng).integers(2**31))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -139,7 +140,13 @@ def fit_training(imaging, **changes):
     Returns
     -------
     Training
+
+    Raises
+    ------
+    ValueError
+        If imaging is no `Imaging`.
     """
+    check_parameters("imaging", imaging, Imaging)
     usual = Training()
     scale = (imaging.pixel_size_nm / usual.pixel_size_nm) ** 2 * usual.interval_s / imaging.interval_s
     fitted = {
@@ -170,8 +177,13 @@ def draw_movies(parameters, n, rng, frames=None):
     Returns
     -------
     Drawn
+
+    Raises
+    ------
+    ValueError
+        If parameters are no `Training`, or rng is no Generator.
     """
-    p = parameters
+    p, rng = check_parameters("parameters", parameters, Training), check_rng(rng)
     diffusion = np.exp(rng.uniform(math.log(p.diffusion_low_um2_s), math.log(p.diffusion_high_um2_s), n))
     cues = Cues.select(p.model_dump() | {"frames": frames or p.frames})
     factors = {"photons": p.photons_factor, "background": p.background_factor, "psf_sigma_nm": p.psf_factor}

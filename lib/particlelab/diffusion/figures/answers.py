@@ -7,6 +7,8 @@ from particlelab.diffusion.figures.look import BELOW, QUIET, styles
 from particlelab.drawing import LOG_AXIS
 
 BESIDE = 0.1  # between methods
+BEYOND = 1.1  # times what is shown, where an axis ends
+WIDE = 4.0  # times the true D, and a part of it, that an axis shows at least: at 1, 2 and 5 it has three ticks then
 TRUTH = {"line": {"color": QUIET, "width": 2, "dash": "dash"}, "layer": "below"}
 
 
@@ -34,7 +36,9 @@ def answers(table, true_um2_s):
         )
     figure.add_vline(x=true_um2_s, **TRUTH)
     figure.add_annotation(x=np.log10(true_um2_s), y=1, yref="paper", yanchor="bottom", text="true D", showarrow=False)
-    figure.update_xaxes(title="D / (µm²/s)", **LOG_AXIS)
+    ends = [*table.diffusion_um2_s, *table.low, *table.high, true_um2_s / WIDE, WIDE * true_um2_s]
+    shown = np.clip([np.nanmin(ends), np.nanmax(ends)], least, None) * [1 / BEYOND, BEYOND]
+    figure.update_xaxes(title="D / (µm²/s)", range=np.log10(shown), **LOG_AXIS)
     figure.update_yaxes(title="Method", autorange="reversed")
     return figure.update_layout(height=280, margin={"t": 30})
 

@@ -61,8 +61,8 @@ def histogram(diffusion_um2_s, true_um2_s=None, x_title="D / (µm²/s)", y_title
     ----------
     diffusion_um2_s : (n,) array
         What is not positive is left out.
-    true_um2_s : float, optional
-        Marked by a line.
+    true_um2_s : float or sequence of float, optional
+        Each is marked by a line.
     x_title, y_title : str
 
     Returns
@@ -74,9 +74,9 @@ def histogram(diffusion_um2_s, true_um2_s=None, x_title="D / (µm²/s)", y_title
     ticks = [digit * 10.0**power for power in range(-6, 6) for digit in TICKS]
     figure = go.Figure(go.Histogram(x=np.log(d), xbins={"size": WIDTH}, marker={"color": BLUE, "line": {"width": 1}}))
     figure.update_traces(hovertemplate="%{y}<extra></extra>", marker_line_color="white")
-    if true_um2_s:
+    for true in [] if true_um2_s is None else np.atleast_1d(true_um2_s):
         line = {"color": ORANGE, "width": 3, "dash": "dash"}
-        figure.add_vline(x=np.log(true_um2_s), line=line, annotation_text="true D")
+        figure.add_vline(x=np.log(true), line=line, annotation_text="true D")
     axis = {"tickvals": np.log(ticks), "ticktext": [f"{tick:g}" for tick in ticks]}
     figure.update_xaxes(title=f"{x_title}, in equal steps of the logarithm", **axis)
     figure.update_yaxes(title=y_title)
