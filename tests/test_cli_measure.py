@@ -83,7 +83,10 @@ def test_a_file_without_a_scale_is_an_error_of_that_file(folder):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["sot", "a.png"], "particlelab: there is no domain 'sot' that measures files; there are diffusion, soot"),
+        (
+            ["sot", "a.png"],
+            "particlelab: there is no domain 'sot' that measures files; there are aerosol, diffusion, soot",
+        ),
         (["soot", "a.png", "--pixel-size", "-1"], "particlelab: pixel_size_nm = -1.0 is not allowed"),
         (
             ["soot", "a.png", "--pixel-size", "1", "-p", "pixel_size_nm=2"],
@@ -135,6 +138,22 @@ def test_ctrl_c_leaves_what_was_measured_and_the_same_command_goes_on(folder, tm
     whole = read_table(output)
     pd.testing.assert_frame_equal(whole[whole.file.isin(done)].reset_index(drop=True), table)
     assert whole.file.nunique() == 300
+
+
+def test_a_folder_of_frames_is_one_series_and_goes_on(tmp_path):
+    """Without a model nothing can be measured: each series and film has its error, and no frame has one."""
+    for series in ("one", "two"):
+        (tmp_path / series).mkdir()
+        for number in range(6):
+            Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / series / f"{number}.png")
+    (tmp_path / "film.mp4").write_bytes(b"none")
+    model = tmp_path / "none.safetensors"
+    done = call("aerosol", tmp_path, "--frame-time", 0.04, "--model", model, "-o", tmp_path / "out.csv")
+    assert done.returncode == 1 and done.stdout == f"0 of 3 files measured: {tmp_path / 'out.csv'}\n"
+    for name in ("one", "two", "film.mp4"):
+        assert f"{tmp_path / name}: there is no model file {model}" in done.stderr
+    text = " ".join(call("aerosol", "--help").stdout.replace("│", " ").split())
+    assert "A folder of frames (.png, .jpg, .jpeg, .tif, .tiff) is one series." in text
 
 
 class Kinds(Parameters):

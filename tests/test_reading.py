@@ -14,7 +14,7 @@ import tifffile
 from PIL import Image as Picture
 
 from particlelab.randomness import generator
-from particlelab.reading import ReadError, read_image, read_signals, read_stack, read_table
+from particlelab.reading import ReadError, read_colours, read_image, read_signals, read_stack, read_table
 
 GREY = generator(0, "reading").integers(0, 256, (40, 50)).astype(np.uint8)
 GREY_16 = GREY.astype(np.uint16) * 257
@@ -108,6 +108,20 @@ def test_colours_become_grey():
     planes = tiff(np.moveaxis(colours, -1, 0), **SEPARATE)
     for content, name in [(picture(colours), "a.png"), (tiff(colours, photometric="rgb"), "a.tif"), (planes, "a.tif")]:
         np.testing.assert_allclose(read_image(content, name).pixels, luminance, atol=1e-4)
+
+
+def test_colours_come_back_and_grey_is_equal_in_all():
+    colours = generator(1, "reading").integers(0, 256, (6, 7, 3)).astype(np.uint8)
+    opaque = np.dstack([colours, np.full((6, 7), 255, np.uint8)])
+    for content in (picture(colours), picture(opaque), tiff(colours, photometric="rgb")):
+        np.testing.assert_array_equal(read_colours(content).frames, colours[None])
+    pages = np.stack([GREY_16, GREY_16[::-1]])
+    found = read_colours(tiff(pages, photometric="minisblack")).frames
+    assert found.shape == (2, *GREY.shape, 3) and found.dtype == np.uint16
+    assert all(np.array_equal(found[..., channel], pages) for channel in range(3))
+    see_through = np.dstack([colours, colours[..., 0]])
+    with pytest.raises(ReadError, match=r"a\.png has transparent parts"):
+        read_colours(picture(see_through), "a.png")
 
 
 def test_three_frames_of_fractions_are_no_colours():

@@ -137,10 +137,12 @@ def _measuring(name):
     from particlelab.lab.options import flag, options
 
     domain = importlib.import_module(f"particlelab.{name}")
-    endings = ", ".join(_endings(domain))
+    found = f"Files, or folders of files: {', '.join(_endings(domain))}."
+    if frames := _frames(domain):
+        found += f" A folder of frames ({', '.join(frames)}) is one series."
 
     def measure(
-        files: Annotated[list[Path], typer.Argument(help=f"Files, or folders of files: {endings}.", metavar="FILE")],
+        files: Annotated[list[Path], typer.Argument(help=found, metavar="FILE")],
         output: Annotated[
             Path | None, typer.Option("-o", "--output", help="Table to write: .csv or .parquet; printed if not given.")
         ] = None,
@@ -164,9 +166,9 @@ def _measuring(name):
     generated = options(domain.Measurement, getattr(domain, "MEASUREMENT_GROUPS", None))
     measure.__signature__ = signature.replace(parameters=[*own, *generated])
     command = typer.Typer(add_completion=False)
-    command.command(name, help=f"Measure files of {name}: a table with a line for each particle, and its summary.")(
-        measure
-    )
+    command.command(
+        name, help=f"Measure files of {name}: a table with a line for each particle or frame, and its summary."
+    )(measure)
     return typer.main.get_command(command)
 
 
@@ -175,6 +177,11 @@ def _endings(domain):
     from particlelab.reading import IMAGE_ENDINGS
 
     return getattr(domain, "MEASURED_ENDINGS", IMAGE_ENDINGS)
+
+
+def _frames(domain):
+    """Return the endings of frames, of which a domain measures a folder as one series: none, if it does not say."""
+    return getattr(domain, "MEASURED_FRAMES", ())
 
 
 def _measure(domain, parameters, paths, output, workers, fresh):
@@ -186,7 +193,7 @@ def _measure(domain, parameters, paths, output, workers, fresh):
     from particlelab.learning.models import shipped_models
 
     measure, name = domain.measure_file, domain.__name__.rpartition(".")[2]
-    files = find_files(paths, _endings(domain), output)
+    files = find_files(paths, _endings(domain), output, _frames(domain))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
         console = Console(stderr=True)

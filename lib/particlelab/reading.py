@@ -54,6 +54,13 @@ class Stack(NamedTuple):
     source: str
 
 
+class Colours(NamedTuple):
+    """Frames in colours, of one size."""
+
+    frames: np.ndarray  # (N, H, W, 3), red, green, blue, in the file's own type
+    source: str
+
+
 class Signals(NamedTuple):
     """Signals of one length."""
 
@@ -108,6 +115,18 @@ def read_stack(path_or_bytes, name=None, *, max_bytes=2_000_000_000, max_pixels=
     content, name = _content(path_or_bytes, name, max_bytes)
     pages, pixel_size_nm = _decode(content, name, None, max_pixels)
     return Stack(np.stack([_grey(page, name) for page in pages]), pixel_size_nm, name)
+
+
+def read_colours(path_or_bytes, name=None, *, max_bytes=2_000_000_000, max_pixels=1_000_000_000):
+    """Read frames in colours, as `read_stack` reads grey ones; of a grey frame all three colours are equal.
+
+    Returns
+    -------
+    Colours
+    """
+    content, name = _content(path_or_bytes, name, max_bytes)
+    pages, _ = _decode(content, name, None, max_pixels)
+    return Colours(np.stack([_colours(page, name) for page in pages]), name)
 
 
 def read_table(path_or_bytes, name=None, *, numbers=(), max_bytes=300_000_000, max_rows=5_000_000):
@@ -530,12 +549,25 @@ def _ratio(value):
 
 
 def _grey(array, name):
+    array = _channels(array, name)
+    if array.shape[-1] == 1 or all(np.array_equal(array[..., 0], array[..., i]) for i in range(1, array.shape[-1])):
+        return np.ascontiguousarray(array[..., 0])
+    return (array @ np.array([0.299, 0.587, 0.114])).astype(np.float32)
+
+
+def _colours(array, name):
+    array = _channels(array, name)
+    return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))
+
+
+def _channels(array, name):
+    """Return an image as (H, W, 1) or (H, W, 3), without an opaque alpha channel."""
     if array.dtype == bool:
         array = array.astype(np.uint8) * 255
     if array.dtype.kind not in "uif":
         raise ReadError(f"{name} holds {array.dtype} pixels; grey levels must be real numbers")
     if array.ndim == 2:
-        return array
+        return array[..., None]
     channels = array.shape[-1] if array.ndim == 3 else 0
     if channels not in (1, 2, 3, 4):
         raise ReadError(f"{name} has the shape {array.shape}; expected grey (H, W) or colours (H, W, 3 or 4)")
@@ -543,6 +575,4 @@ def _grey(array, name):
         alpha, array = array[..., -1], array[..., :-1]
         if alpha.min() != alpha.max() or alpha.max() == 0:
             raise ReadError(f"{name} has transparent parts, which have no grey level; save it without transparency")
-    if array.shape[-1] == 1 or all(np.array_equal(array[..., 0], array[..., i]) for i in range(1, array.shape[-1])):
-        return np.ascontiguousarray(array[..., 0])
-    return (array @ np.array([0.299, 0.587, 0.114])).astype(np.float32)
+    return array

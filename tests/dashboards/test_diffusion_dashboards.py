@@ -62,6 +62,7 @@ def test_an_uploaded_movie_gets_the_diffusion_of_the_library(opened, status, sho
     )
     page.get_by_text("Using mine.tif").wait_for()
     status(page, "done")
+    page.locator(".pl-message:visible", has_text="pixels of 100 nm (given), exposures of 0.01 s (given)").wait_for()
     expected, _ = diffusion.measure(movie, pixel_size_nm=100.0, exposure_s=0.01, refine=False)
     np.testing.assert_allclose(numbers(shown_table(page), "diffusion"), expected.diffusion_um2_s, rtol=0.01)
     visitor.check()

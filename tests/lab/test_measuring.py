@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from particlelab.lab.measuring import find_files, measure_files
+from particlelab.parameters import Parameters
 from particlelab.reading import read_table
 
 TOY = """
@@ -28,6 +29,10 @@ def measure(path, parameters):
     table = pd.DataFrame({"number": [number, -number], "word": ["plus, of course", "minus"]})
     return table.head(0 if number == 0 else 2), pd.DataFrame({"quantity": ["number"], "value": [number]})
 """
+
+
+class Nothing(Parameters):
+    """No parameter."""
 
 
 @pytest.fixture
@@ -68,6 +73,41 @@ def test_folders_stand_for_their_images_without_masks(tmp_path):
     assert find_files([tmp_path], [".txt", ".png"]) == [tmp_path / "b.png", tmp_path / "notes.txt"]
     with pytest.raises(ValueError, match=r"empty holds nothing to measure; expected files ending in \.tif"):
         find_files([tmp_path / "empty"])
+
+
+def test_a_folder_of_frames_is_one_series_where_a_domain_says_so(tmp_path):
+    """And a folder of films and series stands for each of them."""
+    frames, films = (".png",), (".mp4",)
+    for name in ("one/1.png", "one/2.png", "two/1.png", "film.mp4", "notes.txt", "tables/a.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    one, two, film = (tmp_path / name for name in ("one", "two", "film.mp4"))
+    assert find_files([one], films, None, frames) == [one]
+    assert find_files([tmp_path, one], films, None, frames) == [film, one, two]
+    assert find_files([one], frames) == [one / "1.png", one / "2.png"]  # a domain of single images
+    with pytest.raises(ValueError, match=r"tables holds nothing.*ending in \.mp4, or folders of frames \(\.png\)"):
+        find_files([tmp_path / "tables"], films, None, frames)
+    (tmp_path / "cover.png").touch()
+    with pytest.raises(
+        ValueError, match=r"frames of a series \(cover\.png\) and other things to measure \(film\.mp4\)"
+    ):
+        find_files([tmp_path], films, None, frames)
+
+
+def test_a_series_is_measured_again_when_a_frame_of_it_changes(tmp_path):
+    calls, output = [], tmp_path / "run" / "out.csv"
+    (tmp_path / "run").mkdir()
+    frame = write(tmp_path / "run" / "1.png", "1")
+
+    def measure(path, parameters):
+        calls.append(path.name)
+        return pd.DataFrame({"a": [1]}), pd.DataFrame({"quantity": ["a"], "value": [1.0]})
+
+    for text in ("1", None, "other"):
+        if text == "other":
+            write(frame, text)
+        measure_files(measure, Nothing(), [tmp_path / "run"], output)
+    assert calls == ["run", "run"]  # the table that stands among the frames is none of them
 
 
 def test_the_tables_that_measurements_are_written_to_are_not_measured(tmp_path, monkeypatch):

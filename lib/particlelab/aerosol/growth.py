@@ -77,7 +77,7 @@ def prepare_sde(steps, parameters):
     """Return an SDE without members: with the units in which networks are to see such steps.
 
     Increments are counted in their deviation from a constant drift over the root of time, with the weights of the
-    steps. A symmetric diffusivity needs states of one unit, and so one scale.
+    steps. A symmetric diffusivity needs states of one unit, and so one scale. Without ``standardise`` all is as it is.
     """
     p, (n, d) = parameters, steps.x0.shape
     if n < FEWEST:
@@ -91,6 +91,8 @@ def prepare_sde(steps, parameters):
     square = np.average(excess**2 / tau, axis=0, weights=steps.weights)
     if p.diffusivity == "spd":
         square = np.full(d, square.mean())
+    if not p.standardise:
+        centre, spread, square = np.zeros_like(centre), np.ones_like(spread), np.ones_like(square)
     card = {
         "purpose": "Drift and diffusivity of a stochastic differential equation, learned from steps.",
         "parameters": p.model_dump(mode="json"),

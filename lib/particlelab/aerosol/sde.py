@@ -28,6 +28,9 @@ class SDEParameters(Parameters):
     batch: int = parameter(512, "Steps in a batch", low=1, high=1_000_000)
     epochs: int = parameter(100, "Epochs, at most", low=1, high=100_000)
     patience: int = parameter(30, "Epochs without a better loss of the validation, after which training ends", low=1)
+    standardise: bool = parameter(
+        True, "Show networks sizes and covariates in units of their deviations; otherwise as they are"
+    )
     validation: float = parameter(0.2, "Share of the steps that is held back for the validation", above=0, below=1)
     scheme: Literal["euler", "milstein"] = parameter("euler", "Scheme whose likelihood is used")
     diffusivity: Literal["diagonal", "triangular", "spd"] = parameter(

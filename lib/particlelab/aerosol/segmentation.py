@@ -24,12 +24,14 @@ class UNetTraining(Parameters):
     widths: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = parameter(
         (16, 32, 64, 128), "Channels of the levels (document)"
     )
+    stride: int = parameter(1, "Pixels along a side that the first level takes as one (document: 1)", low=1, high=8)
     dropout: float = parameter(0.1, "Share of channels that are dropped after each convolution", low=0, below=1)
     encoder: str = parameter("tu-regnetx_002", "Encoder, by its name in segmentation_models_pytorch (smp)")
     iterations: int = parameter(600, "Iterations", low=1, high=1_000_000)
     batch: int = parameter(8, "Pieces of images in an iteration", low=2, high=1024)
     piece_px: int = parameter(128, "Edge of a piece, a multiple of 32", unit="px", low=32, high=2048)
-    flip: float = parameter(0.5, "Share of pieces that are flipped, each way", low=0, high=1)
+    mirrored: float = parameter(0.5, "Share of pieces that are flipped from left to right", low=0, high=1)
+    upside_down: float = parameter(0.5, "Share of pieces that are flipped upside down", low=0, high=1)
     blur: float = parameter(0.3, "Share of pieces that are blurred", low=0, high=1)
     learning_rate: float = parameter(2e-3, "Highest learning rate", above=0, high=1)
     weight_decay: float = parameter(1e-4, "Weight decay", low=0, high=1)
@@ -41,6 +43,12 @@ class UNetTraining(Parameters):
             raise ValueError(f"piece_px = {self.piece_px} must be a multiple of {ENCODER_STRIDE}")
         if not 1 <= len(self.widths) <= 6:
             raise ValueError(f"widths must be those of one to six levels, got {len(self.widths)}")
+        deepest = self.stride * 2 ** (len(self.widths) - 1)
+        if ENCODER_STRIDE % deepest:
+            raise ValueError(
+                f"stride = {self.stride} and {len(self.widths)} levels see {deepest} pixels as one; must divide "
+                f"{ENCODER_STRIDE}"
+            )
         return self
 
 
@@ -209,7 +217,7 @@ def build_network(parameters):
     if p.network == "document":
         from particlelab.aerosol.unet_layers import UNet
 
-        return UNet(p.widths, p.dropout)
+        return UNet(p.widths, p.dropout, p.stride)
     import segmentation_models_pytorch as smp
 
     try:
@@ -274,8 +282,8 @@ class _Pieces:
         p, rng = self.parameters, generator(self.seed, "pieces", n)
         change = albumentations.Compose(
             [
-                albumentations.HorizontalFlip(p=p.flip),
-                albumentations.VerticalFlip(p=p.flip),
+                albumentations.HorizontalFlip(p=p.mirrored),
+                albumentations.VerticalFlip(p=p.upside_down),
                 albumentations.GaussianBlur(blur_limit=(3, 5), p=p.blur),
             ],
             seed=int(rng.integers(2**31)),

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from particlelab.aerosol.dataset import Collection, make_dataset, read_pictures
+from particlelab.aerosol.doubt import calibrate_doubt, survey_pictures
 from particlelab.aerosol.people import draw_people
 from particlelab.aerosol.segmentation import UNetTraining, load_segmenter, score_masks, train_unet
 from particlelab.aerosol.sizes import cloud_size
@@ -12,6 +13,10 @@ from particlelab.parameters import parameter
 from particlelab.randomness import generator
 
 UNSEEN = 1001  # number of the first simulation that no network is trained on
+FURTHER = 2001  # number of the first simulation of further persons
+STRANGERS = 4  # further persons, whose breaths tell how far the network is in doubt
+STRANGERS_FIRST = 3001  # number of their first simulation
+SOME_FRAMES = slice(2, None, 5)  # of each of these
 TESTED = 2  # persons that no network is trained on: the last ones (document: 9 for the training, 2 for the test)
 
 
@@ -22,6 +27,8 @@ class SegmentationStudy(Collection, UNetTraining):
     grid: int = parameter(32, "Cells along a side of the box", low=16, high=512)
     people: int = parameter(11, "Persons, the last two of whom are for the test", low=3, high=1000)
     simulations: int = parameter(3, "Simulations of each person, to train on", low=1, high=1000)
+    further_people: int = parameter(0, "Persons beyond these, to train on", low=0, high=1000)
+    further_simulations: int = parameter(5, "Simulations of each of them", low=1, high=1000)
     test_simulations: int = parameter(1, "Simulations of each person, to test with", low=1, high=1000)
 
 
@@ -55,7 +62,7 @@ def look(parameters, progress=None):
 
 
 def train_segmenter(parameters, folder=None, progress=None):
-    """Train a network on the pictures of all persons but the last two.
+    """Train a network on the pictures of all persons but the two who are for the test, and calibrate its doubt.
 
     Parameters
     ----------
@@ -68,17 +75,48 @@ def train_segmenter(parameters, folder=None, progress=None):
     Returns
     -------
     Segmenter
+        Its card holds the range of its ``pictures`` (`survey_pictures`) and the ``doubt`` (`calibrate_doubt`), found on
+        three breaths each of further persons.
     """
     p, report = parameters, progress or (lambda share, text: None)
-    collection, persons = Collection.select(p.model_dump()), draw_people(p.people)[:-TESTED]
-
-    def half(begun):
-        return lambda done, text: report(begun + done / 2, text)
-
-    make_dataset(persons, p.simulations, p.frames, collection, folder / "pictures", progress=half(0.0))
-    images, masks = (np.concatenate(np.concatenate(array[:])) for array in read_pictures(folder / "pictures"))
+    persons, collection = draw_people(p.people + p.further_people), Collection.select(p.model_dump())
+    sets = [(persons[: p.people - TESTED], p.simulations, collection.first_simulation)]
+    if p.further_people:
+        sets.append((persons[p.people :], p.further_simulations, FURTHER))
+    parts = []
+    for number, (some, simulations, first) in enumerate(sets):
+        place, one = folder / f"pictures-{number}", collection.replace(first_simulation=first)
+        told = _share_of(report, number / len(sets) / 2, 0.5 / len(sets))
+        make_dataset(some, simulations, p.frames, one, place, progress=told)
+        parts.append([array[:].reshape(-1, *array.shape[3:]) for array in read_pictures(place)])
+    images, masks = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     training, rng = UNetTraining.select(p.model_dump()), generator(p.seed, "U-Net")
-    return train_unet(images, masks, training, rng, folder / "training", half(0.5))
+    segmenter = train_unet(images, masks, training, rng, folder / "training", _share_of(report, 0.5, 0.5))
+    segmenter.card["pictures"] = survey_pictures(images.reshape(-1, p.frames, *images.shape[1:]))
+    segmenter.card["doubt"] = find_doubt(segmenter, p, folder / "strangers")
+    return segmenter
+
+
+def find_doubt(segmenter, parameters, folder):
+    """Calibrate the doubt of a network (`calibrate_doubt`) on three breaths each of persons that nobody else uses.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+    parameters : SegmentationStudy
+    folder : path
+        For the pictures.
+
+    Returns
+    -------
+    float
+    """
+    p = parameters
+    strangers = draw_people(p.people + p.further_people + STRANGERS)[-STRANGERS:]
+    collection = Collection.select(p.model_dump() | {"first_simulation": STRANGERS_FIRST})
+    make_dataset(strangers, 3, p.frames, collection, folder)
+    images, masks = (array[:, :, SOME_FRAMES].reshape(-1, *array.shape[3:]) for array in read_pictures(folder))
+    return calibrate_doubt(segmenter.probabilities(images), masks)
 
 
 def judge_segmenter(segmenter, parameters, progress=None):
@@ -129,6 +167,11 @@ def summarise_scores(scores):
         means = some.accuracy.mean(), some[some.true > 0].dice.mean(), off.mean(), (off**2).mean() ** 0.5
         rows.append((name, len(some), *means))
     return pd.DataFrame(rows, columns=["persons", "frames", "accuracy", "dice", "bias", "error"])
+
+
+def _share_of(report, begun, share):
+    """Return a progress of a part of something."""
+    return lambda done, text: report(begun + share * done, text)
 
 
 def _score(watched, masks):

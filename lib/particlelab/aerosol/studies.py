@@ -70,6 +70,17 @@ class Breath(Parameters):
     seed: int = parameter(1, "Another number is another breath", low=0, high=9999)
 
 
+class Picked(Parameters):
+    """One simulation of a data set of `DatasetStudy`."""
+
+    kind: Literal["fresh", "first"] = parameter(
+        "fresh", "Data set: strength and seed vary, or the first of the document"
+    )
+    person: int = parameter(1, "Number of the person", low=1, high=11)
+    simulation: int = parameter(1, "Number of the simulation; the first data set has seven", low=1, high=13)
+    outlines: bool = parameter(True, "Draw the outline of the true mask")
+
+
 class Watched(NamedTuple):
     """A breath and how it looks."""
 
@@ -195,6 +206,24 @@ def watch_simulation(parameters, person, simulation):
     rng, optics = generator(p.seed, "camera", person - 1, seed, simulation - 1), Optics.select(p.model_dump())
     images, masks = render(simulate_cloud(scene, seed), one, rng, p.picture_px, scene=scene, optics=optics)
     return Watched(images, masks, _tabulate(scene, seed, simulation - 1, cloud_size(masks), person))
+
+
+def pick(parameters):
+    """Make the simulation of a `Picked` again, with its pictures.
+
+    Returns
+    -------
+    Watched
+
+    Raises
+    ------
+    ValueError
+        If the first data set has no simulation of that number.
+    """
+    p, most = parameters, DatasetStudy().first_simulations
+    if p.kind == "first" and p.simulation > most:
+        raise ValueError(f"simulation = {p.simulation} must be at most {most} for kind = 'first'")
+    return watch_simulation(DatasetStudy(kind=p.kind), p.person, p.simulation)
 
 
 def _tabulate(scene, seed, number, sizes, person=1):

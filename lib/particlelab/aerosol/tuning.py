@@ -13,6 +13,7 @@ import pandas as pd
 from particlelab.aerosol.growth import digest, make_examples, make_network, prepare_sde
 from particlelab.aerosol.sde import SDEParameters, check_rng, check_steps
 from particlelab.learning.epochs import train_epochs
+from particlelab.learning.quiet import load_keras
 from particlelab.writing import write_text
 
 FACTOR = 3  # of the trials of a round, one in so many goes on; keras-tuner's own
@@ -144,6 +145,7 @@ def _claim(folder, name):
 
 
 def _tuner(parameters, space, train, seed, folder, progress):
+    load_keras()  # before keras_tuner, which would load TensorFlow in its own way
     import keras_tuner
 
     hp, total = keras_tuner.HyperParameters(), planned_epochs(space.epochs)

@@ -41,8 +41,11 @@ class Measured(NamedTuple):
     errors: pd.DataFrame  # ``file`` and ``error``: what could not be measured, and why
 
 
-def find_files(paths, endings=IMAGE_ENDINGS, output=None):
-    """Return the files that paths stand for: of a folder, those in it that can be measured.
+def find_files(paths, endings=IMAGE_ENDINGS, output=None, frames=()):
+    """Return what paths stand for: of a folder, the files in it that can be measured.
+
+    Where a folder of frames is measured as one series, such a folder stands for itself, and another one for the files
+    and the series in it.
 
     Parameters
     ----------
@@ -51,21 +54,31 @@ def find_files(paths, endings=IMAGE_ENDINGS, output=None):
         Of the files in a folder that can be measured, in lower case; masks (``NAME_mask.png``) are left out.
     output : path, optional
         Table that measurements are written to: it and those beside it are left out.
+    frames : sequence of str
+        Endings of frames, of which a folder is one series; none, if folders are no series.
 
     Raises
     ------
     ValueError
-        If a folder holds no such file.
+        If a folder holds nothing to measure, or both frames and files, of which nothing says what is to be measured.
     """
     files, tables = [], [table.resolve() for table in _tables(output)] if output else []
     for path in map(Path, paths):
         if not path.is_dir():
             files.append(path)
             continue
-        inside = [f for f in sorted(path.iterdir()) if f.suffix.lower() in endings and f.stem[-5:] != "_mask"]
-        inside = [f for f in inside if f.resolve() not in tables]
+        inside = [f for f in _inside(path, endings) if f.resolve() not in tables]
+        inside += [folder for folder in sorted(path.iterdir()) if folder.is_dir() and _inside(folder, frames)]
+        if own := _inside(path, frames):
+            if inside:
+                raise ValueError(
+                    f"{path} holds frames of a series ({own[0].name}) and other things to measure ({inside[0].name}); "
+                    "keep the frames in a folder of their own"
+                )
+            inside = [path]
         if not inside:
-            raise ValueError(f"{path} holds nothing to measure; expected files ending in {', '.join(endings)}")
+            series = f", or folders of frames ({', '.join(frames)})" if frames else ""
+            raise ValueError(f"{path} holds nothing to measure; expected files ending in {', '.join(endings)}{series}")
         files += inside
     return list(dict.fromkeys(files))
 
@@ -215,9 +228,14 @@ def _together(files, done, failed):
     return Measured(*tables, pd.DataFrame(errors, columns=["file", "error"]))
 
 
+def _inside(folder, endings):
+    """Return the files of a folder that have such endings and are no masks."""
+    return [f for f in sorted(folder.iterdir()) if f.suffix.lower() in endings and f.stem[-5:] != "_mask"]
+
+
 def _state(file):
-    """What tells whether a file, or a mask of it beside it, has changed."""
-    near = sorted(file.parent.glob(glob.escape(file.stem) + "*"))
+    """What tells whether a file, or a mask of it beside it, has changed; or a frame of a folder."""
+    near = sorted(file.iterdir() if file.is_dir() else file.parent.glob(glob.escape(file.stem) + "*"))
     near = [path for path in near if path == file or path.suffix.lower() in IMAGE_ENDINGS]
     return [[path.name, (state := path.stat()).st_size, state.st_mtime_ns] for path in near]
 

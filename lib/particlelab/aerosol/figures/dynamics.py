@@ -3,10 +3,12 @@
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
+from scipy import stats
 
 from particlelab.aerosol.figures.look import BELOW, FRAME, SIZE, colours
 from particlelab.drawing import BLACK, BLUE, ORANGE, PALETTE
 
+FROM = {"eye": {"x": -1.5, "y": -1.8, "z": 0.8}, "center": {"x": 0, "y": 0, "z": -0.28}}  # where a camera is
 DRIFT, DIFFUSIVITY = "Drift / % a frame", "Diffusivity / % per √frame"
 BANDS = ((0.05, 0.95, 0.18), (0.25, 0.75, 0.32))  # quantiles, and how dark what is between them
 
@@ -103,8 +105,41 @@ def surfaces(sde, sizes, strengths):
         surface = go.Surface(x=x, y=p, z=values.reshape(x.shape), colorscale="Viridis", colorbar=place)
         figure.add_trace(surface, 1, column)
         axes = {"xaxis_title": "Cloud size / %", "yaxis_title": "Strength", "zaxis_title": name}
-        figure.update_scenes(**axes, row=1, col=column)
+        figure.update_scenes(**axes, camera=FROM, row=1, col=column)
     return figure.update_layout(height=520, margin={"t": 10, "b": 10, "l": 0, "r": 0})
+
+
+def trajectories(true, drawn, parameters=None):
+    """Draw simulated trajectories beside one drawn from the start of each (figures 3.7c, 3.8c, 3.9 and 3.11b).
+
+    Parameters
+    ----------
+    true, drawn : (k, T) array
+        Sizes in %.
+    parameters : (k,) array, optional
+        For axes of frame, parameter and size; otherwise over the frame alone.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    figure = go.Figure()
+    frames = np.append(np.arange(np.shape(true)[1]) + 1.0, np.nan)  # lines of one trace are parted by NaN
+    for values, name, colour in ((true, "simulated", BLUE), (drawn, "learned", ORANGE)):
+        lines = np.pad(np.asarray(values, float), ((0, 0), (0, 1)), constant_values=np.nan)
+        x, look = np.tile(frames, len(lines)), {"mode": "lines", "name": name, "hoverinfo": "skip"}
+        if parameters is None:
+            line = {"color": colour, "width": 1}
+            figure.add_trace(go.Scatter(x=x, y=lines.ravel(), line=line, opacity=0.5, **look))
+        else:
+            y, line = np.repeat(parameters, len(frames)), {"color": colour, "width": 2}
+            figure.add_trace(go.Scatter3d(x=x, y=y, z=lines.ravel(), line=line, **look))
+    if parameters is None:
+        figure.update_xaxes(title=FRAME)
+        figure.update_yaxes(title=SIZE)
+    else:
+        figure.update_scenes(xaxis_title=FRAME, yaxis_title="Parameter", zaxis_title="Cloud size / %", camera=FROM)
+    return figure.update_layout(height=420 if parameters is None else 520, margin={"t": 10, "b": 10}, legend=BELOW)
 
 
 def average_trajectories(true, predicted, three_d=True):
@@ -135,7 +170,7 @@ def average_trajectories(true, predicted, three_d=True):
             else:
                 figure.add_trace(go.Scatter(x=row.index, y=row, **shown, line=look, hovertemplate=hover))
     if three_d:
-        figure.update_scenes(xaxis_title=FRAME, yaxis_title="Strength", zaxis_title="Cloud size / %")
+        figure.update_scenes(xaxis_title=FRAME, yaxis_title="Parameter", zaxis_title="Cloud size / %", camera=FROM)
     else:
         figure.update_xaxes(title=FRAME)
         figure.update_yaxes(title=SIZE, rangemode="tozero")
@@ -180,6 +215,36 @@ def forecast(samples, true=None, first=1, label="learned"):
     figure.update_xaxes(title=FRAME)
     figure.update_yaxes(title=SIZE, rangemode="tozero")
     return figure.update_layout(height=420, margin={"t": 20}, legend=BELOW)
+
+
+def residuals(noise, sizes):
+    """Draw what is left of steps, which should be standard normal: its quantiles, and it over the size of the cloud.
+
+    Parameters
+    ----------
+    noise : (n,) array
+        Standardised residuals, as of `SDE.noise`.
+    sizes : (n,) array
+        At the beginning of each step, in %.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+    """
+    figure = make_subplots(1, 2, horizontal_spacing=0.1)
+    expected = stats.norm.ppf((np.arange(len(noise)) + 0.5) / len(noise))
+    dots = {"mode": "markers", "marker": {"color": BLUE, "size": 4, "opacity": 0.5}, "showlegend": False}
+    figure.add_trace(go.Scatter(x=expected, y=np.sort(noise), **dots), 1, 1)
+    ends = np.array([expected[0], expected[-1]])
+    line = {"color": BLACK, "width": 1, "dash": "dash"}
+    figure.add_trace(go.Scatter(x=ends, y=ends, mode="lines", line=line, name="standard normal"), 1, 1)
+    figure.add_trace(go.Scatter(x=sizes, y=noise, **dots), 1, 2)
+    for level in (-1.96, 1.96):
+        figure.add_hline(level, line=line, col=2)
+    figure.update_xaxes(title="Quantile of the standard normal distribution", col=1)
+    figure.update_xaxes(title=SIZE, col=2)
+    figure.update_yaxes(title="Residual / standard deviations", col=1)
+    return figure.update_layout(height=400, margin={"t": 20}, legend=BELOW)
 
 
 def losses_by_size(curves, bins):

@@ -1,0 +1,54 @@
+"""The dashboards of aerosol clouds: what they show is what the library finds."""
+
+import numpy as np
+import pytest
+
+from particlelab import aerosol
+
+CLOUDS, DATASET, SEGMENTATION = "10_aerosol_clouds", "11_aerosol_dataset", "12_aerosol_segmentation"
+NOTEBOOKS = {
+    CLOUDS: {"strengths": [1.0, 15.0], "repeats": 1, "chance_repeats": 3, "frames": 6, "grid": 16},
+    DATASET: {"people": 2, "simulations": 2, "first_simulations": 1, "frames": 6, "grid": 16},
+    SEGMENTATION: {"people": 3, "frames": 6, "grid": 16},
+}
+
+
+def shown_sizes(table):
+    """The cloud sizes of a table that is shown, or of its first rows."""
+    at = next(k for k, heading in enumerate(table[0]) if heading.lower().startswith("cloud size"))
+    return np.array([float(row[at]) for row in table[1:]])
+
+
+def wait_for_sizes(page, shown_table, expected):
+    """Fail unless these sizes stand in the table within a minute."""
+    for _ in range(240):
+        shown = shown_sizes(shown_table(page))
+        if np.allclose(shown, expected[: len(shown)], atol=0.06, rtol=0.01):
+            break
+        page.wait_for_timeout(250)
+    np.testing.assert_allclose(shown, expected[: len(shown)], atol=0.06, rtol=0.01)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_everything_runs_without_an_error_or_a_request_to_the_internet(check_runs, notebook):
+    check_runs(notebook)
+
+
+def test_another_simulation_is_the_one_of_the_library(opened, status, shown_table):
+    page = opened(DATASET).page
+    status(page, "done")
+    number = page.get_by_role("textbox", name="Simulation, value")
+    number.fill("3")
+    number.press("Enter")
+    expected = aerosol.pick(aerosol.Picked(simulation=3)).table["Cloud Size"].to_numpy()
+    wait_for_sizes(page, shown_table, expected)
+
+
+def test_another_strength_is_the_cloud_of_the_library(opened, status, shown_table):
+    page = opened(CLOUDS).page
+    status(page, "done")
+    strength = page.get_by_role("textbox", name="Strength of the turbulence, value")
+    strength.fill("1")
+    strength.press("Enter")
+    expected = aerosol.watch(aerosol.Breath(strength=1.0)).table["Cloud Size"].to_numpy()
+    wait_for_sizes(page, shown_table, expected)
