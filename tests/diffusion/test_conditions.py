@@ -61,7 +61,7 @@ def test_a_movie_gives_back_what_it_was_made_with(changes, diffusion):
         half = (table.high[name] - table.low[name]) / 2
         assert table.value[name] == pytest.approx(value, abs=2 * half), name  # about four standard errors
         assert half < value / 2, name  # it does tell something
-    assert found.psf_sigma_nm == pytest.approx(true.psf_sigma_nm, rel=0.07)  # where blur matters, three standard errors
+    assert found.psf_sigma_nm == pytest.approx(true.psf_sigma_nm, rel=0.05)
     assert found.gain * found.photons == pytest.approx(true.gain * true.photons, rel=0.04)
     assert found.gain * dark_noise(found) == pytest.approx(true.gain * dark_noise(true), rel=0.02)
     level = true.offset + true.gain * true.background

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from particlelab.diffusion.checks import check_parameters, check_rng
-from particlelab.diffusion.imaging import Imaging, photon_variance, render
+from particlelab.diffusion.imaging import Imaging, expected_images, photon_variance, render
 from particlelab.diffusion.motion import draw_paths
 from particlelab.diffusion.scenes import fit_windows, look, summarise_windows
 
@@ -103,7 +103,7 @@ def find_conditions(movie, imaging, tracks, rng, refine=True, start=None, progre
     rng, scene = check_rng(rng), look(movie, imaging, tracks)
     guess = _first_guess(scene, imaging)
     scene = _weigh_brightness(scene, guess, imaging, rng)
-    guess = _mend_width(guess, scene, imaging, rng)
+    guess = _mend_width(guess, scene, imaging, rng.spawn(1)[0])
     free = [LN_WIDTH, LN_LIGHT, D_IN_ERRORS] if scene.camera_known else list(range(5))
     first = at = guess if start is None else np.where(np.isin(range(5), free[:-1]), [*_place(start), 0], guess)
     rounds = ROUNDS if refine else 1
@@ -154,9 +154,11 @@ def _mend_width(at, scene, imaging, rng):
     """Return conditions with a width whose simulated molecules look as wide as the real ones.
 
     A fit that finds more light finds it wider, so that the brighter half looks too wide; and most molecules are smeared
-    by less than their mean D says, for a few smear by much more.
+    by less than their mean D says, for a few smear by much more. The simulation is smooth (`_render_smoothly`),
+    so that counts of another gain or offset, which differ in rounding errors, find the same width.
     """
-    simulated = [_middle(_draw_windows(at, scene, imaging, rng), scene)[0] for _ in range(SEEDS)]
+    windows = (_draw_windows(at, scene, imaging, rng, _render_smoothly) for _ in range(SEEDS))
+    simulated = [_middle(some, scene)[0] for some in windows]
     square = np.exp(2 * at[LN_WIDTH])
     error = np.nan_to_num(np.mean(simulated) - _middle(scene.windows, scene)[0])  # 0 where nothing was found
     at = at.copy()
@@ -177,7 +179,7 @@ def _weigh_brightness(scene, at, imaging, rng):
     return scene._replace(brightness=brightness / np.median(brightness))
 
 
-def _draw_windows(at, scene, imaging, rng):
+def _draw_windows(at, scene, imaging, rng, render=render):
     """Simulate windows about as many molecules, on their way through the exposure as far as theirs go."""
     n, size = scene.windows.shape[:2]
     camera = _imaging_at(at, scene, imaging).replace(frames=1, size=size)
@@ -189,6 +191,13 @@ def _draw_windows(at, scene, imaging, rng):
             photons = camera.photons * scene.brightness[alike].mean()
             windows[alike] = render(paths[alike], camera.replace(photons=photons), rng)[:, 0]
     return windows - np.float32(scene.level)
+
+
+def _render_smoothly(positions_nm, imaging, rng):
+    """Render as `render` does, with normal noise of the same variance: conditions that differ little look alike."""
+    photons = expected_images(positions_nm, imaging)
+    scatter = np.sqrt(photon_variance(imaging) * photons + imaging.read_noise**2)
+    return imaging.offset + imaging.gain * (photons + scatter * rng.standard_normal(photons.shape, np.float32))
 
 
 def _diffusion_at(at, scene):
