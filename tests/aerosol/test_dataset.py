@@ -29,11 +29,21 @@ def test_columns_and_numbers_are_those_of_the_document(made):
 
 def test_sizes_are_those_of_the_masks(made):
     folder, table = made
-    images, masks = read_pictures(folder)
+    images, masks, _ = read_pictures(folder)
     assert images.shape == (2, 3, 4, 32, 32, 3) and masks.shape == images.shape[:-1]
     sizes = cloud_size(masks[:].reshape(-1, 32, 32))
     np.testing.assert_array_equal(sizes, table["Cloud Size"])
     assert table.equals(make_dataset(2, 3, 4, LITTLE, workers=1))  # without pictures
+
+
+def test_where_there_is_no_cloud_a_picture_is_its_background_and_noise(made):
+    """The noise of one frame and of a mean of ten, against that of two frames."""
+    images, _, backgrounds = (array[:].astype(int) for array in read_pictures(made[0]))
+    assert backgrounds.shape == (2, 32, 32, 3)
+    left = np.s_[:, :, :, :, :8]  # behind the person's back
+    off, twice = images[left] - backgrounds[:, None, None, :, :8], np.diff(images[left], axis=2)
+    assert np.abs(off.mean(axis=(1, 2, 3, 4, 5))).max() < 0.3  # grey levels
+    assert off.std() / twice.std() == pytest.approx((1.1 / 2) ** 0.5, rel=0.02)
 
 
 def test_a_data_set_that_was_stopped_goes_on(made, tmp_path):

@@ -28,12 +28,10 @@ def film(radii=RADII, factor=1, column=96, row=64, move=0):
     return np.repeat(np.rint(frames).astype(np.uint8)[..., None], 3, axis=-1)
 
 
-@pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    """A U-Net of one level whose weights are a threshold at a grey value of 110."""
+def threshold(parameters, channels, level, path):
+    """Save a U-Net of one level whose weights are a threshold at a grey level of the mean of some channels."""
     import torch
 
-    parameters = UNetTraining(widths=(1,))
     net = build_network(parameters)
     with torch.no_grad():
         for name, tensor in net.state_dict().items():
@@ -41,13 +39,18 @@ def network(tmp_path_factory):
                 tensor.fill_(1)
             else:
                 tensor.zero_()
-        net.down[0][0].weight[0, :, 1, 1] = 1 / 3
+        net.down[0][0].weight[0, channels, 1, 1] = 1 / 3
         net.down[0][4].weight[0, 0, 1, 1] = 1
         net.answer.weight.fill_(16)
-        net.answer.bias.fill_(-16 * 110 / 255)
+        net.answer.bias.fill_(-16 * level / 255)
     card = {"purpose": "a threshold", "training": parameters.model_dump(mode="json")}
-    path = tmp_path_factory.mktemp("model") / "threshold.safetensors"
     return str(Segmenter(net, card | {"data": {"edge of an image": HEIGHT}}).save(path))
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "threshold.safetensors"
+    return threshold(UNetTraining(widths=(1,)), slice(3), 110, path)
 
 
 @pytest.fixture
@@ -166,6 +169,30 @@ def test_what_may_be_wrong_is_said(options):
     rows = measured(aerosol.measure(late, **options)[0])
     assert rows.fit_percent.isna().tolist() == [True] * 3 + [False] * 17
     assert rows.fit_percent[3:].to_numpy() == pytest.approx(SIZES[3:], rel=0.02)
+
+
+def test_what_was_there_before_the_breath_is_no_cloud(options, tmp_path):
+    """A bright poster on the wall: frames before the breath tell it from a cloud."""
+    p = UNetTraining(widths=(1,), background=True)
+    told = threshold(p, slice(3, 6), 90, tmp_path / "told.safetensors")
+    frames = film(np.where(np.arange(FRAMES) < 4, -9, RADII))
+    frames[:, :20, :30] = 200
+    noisy = (frames + generator(2).normal(0, 5, frames.shape)).clip(0, 255).round().astype(np.uint8)
+    asked = options | {"model": told, "empty_frames": 4}
+    table, summary = aerosol.measure(noisy, **asked)
+    rows = measured(table)
+    assert (rows.cloud_size_percent[:4] == 0).all() and rows.fit_percent.isna().tolist() == [True] * 4 + [False] * 16
+    assert rows.cloud_size_percent[4:].to_numpy() == pytest.approx(SIZES[4:], rel=0.02)
+    assert (summary.note[-6:] == "").all()
+    fooled = measured(aerosol.measure(noisy, **options)[0])
+    assert fooled.cloud_size_percent[0] == pytest.approx(100 * 600 / (HEIGHT * WIDTH), rel=0.02)
+    for changes, message in [
+        ({"empty_frames": 0}, "empty_frames = 0: model = .*is shown the mean of frames before the breath"),
+        ({"empty_frames": 20}, "empty_frames = 20 leaves nothing of 20 frames"),
+        ({"model": options["model"]}, "empty_frames = 4: model = .*has not learned to use them; give 0"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            aerosol.measure(noisy, **asked | changes)
 
 
 def test_pictures_unlike_the_learned_are_told():

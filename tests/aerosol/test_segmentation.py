@@ -37,6 +37,27 @@ def test_an_image_is_padded_and_looked_at_alone_or_with_others_alike(segmenter):
     assert np.mean(segment(images[1], segmenter) != together[1]) < 0.001
 
 
+def test_a_background_tells_a_new_disc_from_those_that_were_there_before():
+    """Discs all look alike: only the picture before shows which one is new."""
+    images, new = discs(120, generator(8))
+    before, _ = discs(120, generator(9))
+    images = np.maximum(images, before)
+    p = LITTLE.replace(background=True, iterations=150, disturbed=0.0)
+    told = train_unet(images[:100], new[:100], p, generator(1), backgrounds=before, of=np.arange(100))
+    found = [segment(image, told, background=empty) for image, empty in zip(images[100:], before[100:], strict=True)]
+    hidden = (before[100:, ..., 0] > 100) & new[100:]  # behind a disc that was there before
+    assert score_masks(new[100:] & ~hidden, np.stack(found) & ~hidden).dice["all"] > 0.95
+    blind = train_unet(images[:100], new[:100], p.replace(background=False), generator(1))
+    assert score_masks(new[100:] & ~hidden, segment(images[100:], blind) & ~hidden).dice["all"] < 0.85
+    for model, background, message in [
+        (told, None, "background is missing"),
+        (blind, before[0], "must be None"),
+        (told, before[0, :40], r"must be \(48, 48, 3\) as the images, got \(40, 48, 3\)"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            segment(images, model, background=background)
+
+
 def test_a_segmenter_comes_back_from_its_file(segmenter, tmp_path):
     images, _ = discs(5, generator(4))
     again = segment(images, segmenter.save(tmp_path / "some.safetensors"))

@@ -16,13 +16,15 @@ LITTLE = aerosol.SegmentationStudy(
 class Blind:
     """It never sees a cloud."""
 
-    def probabilities(self, images, progress=None):
+    background = False
+
+    def probabilities(self, images, progress=None, background=None):
         return np.zeros(images.shape[:3], np.float32)
 
 
 @pytest.fixture(scope="module")
 def judged():
-    return aerosol.judge_segmenter(Blind(), LITTLE.replace(test_simulations=2))
+    return aerosol.judge_segmenters({"blind": Blind()}, LITTLE.replace(test_simulations=2))
 
 
 def test_who_sees_no_cloud_has_the_scores_of_an_empty_mask(judged):
@@ -57,9 +59,30 @@ def test_nobody_is_judged_on_a_simulation_of_the_training_and_the_last_two_are_n
         assert (one == other).all()
 
 
+def test_every_picture_comes_with_the_person_in_it(tmp_path, monkeypatch):
+    """Away from the cloud a picture is its own background, and no other one."""
+    seen = {}
+
+    def train_unet(images, masks, parameters, *others, backgrounds, of):
+        seen.update(images=images, backgrounds=backgrounds, of=of)
+        return aerosol.train_unet(images, masks, parameters, *others, backgrounds=backgrounds, of=of)
+
+    monkeypatch.setattr(segmentation_studies, "train_unet", train_unet)
+    asked = LITTLE.replace(further_people=2, further_simulations=2, background=True)
+    segmenter = aerosol.train_segmenter(asked, tmp_path)
+    assert seen["of"].tolist() == 4 * [0] + 4 * [1] + 8 * [2] + 8 * [3]
+    off = np.abs(seen["images"][:, None].astype(float) - seen["backgrounds"])[..., :20, :]  # (24, 4, 64, 20, 3)
+    assert (off.mean(axis=(2, 3, 4)).argmin(axis=1) == seen["of"]).all()
+    assert segmenter.background and 0 < segmenter.card["doubt"] < 0.5
+    watched = aerosol.watch_simulation(asked, 1, 1)
+    beside = np.abs(watched.images.astype(float) - watched.background)[..., :20, :]
+    assert beside.mean() < 1.2 * off[np.arange(24), seen["of"]].mean()
+    assert segmentation_studies.find_cloud(segmenter, watched).shape == (4, 64, 64)
+
+
 def test_frames_without_a_cloud_do_not_count_for_the_dice_score():
     scores = pd.DataFrame(
-        {"person_seen": [True, True, False], "accuracy": [1.0, 0.9, 0.8], "dice": [1.0, 0.5, 0.7],
+        {"network": 3 * ["a"], "person_seen": [True, True, False], "accuracy": [1.0, 0.9, 0.8], "dice": [1.0, 0.5, 0.7],
          "true": [0.0, 10.0, 20.0], "found": [0.0, 9.0, 22.0]}
     )  # fmt: skip
     found = aerosol.summarise_scores(scores).set_index("persons")

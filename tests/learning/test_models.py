@@ -7,7 +7,14 @@ import zipfile
 import numpy as np
 import pytest
 
-from particlelab.learning.models import find_model, load_model, load_trained, save_model, shipped_models
+from particlelab.learning.models import (
+    find_model,
+    half_precision,
+    load_model,
+    load_trained,
+    save_model,
+    shipped_models,
+)
 
 
 def test_weights_and_card_come_back(tmp_path):
@@ -22,6 +29,18 @@ def test_weights_and_card_come_back(tmp_path):
     text = path.with_suffix(".md").read_text(encoding="utf-8")
     assert "## scores" in text and "| IoU | 0.97 |" in text and "- two" in text and "Größe" in text
     assert sorted(file.name for file in path.parent.iterdir()) == ["model.md", "model.safetensors"]
+
+
+def test_half_precision_keeps_what_it_cannot_hold(tmp_path):
+    """Variances of a normalisation may be beyond 65504, the largest number of 16 bits."""
+    import torch
+
+    norm = torch.nn.BatchNorm1d(2)
+    norm.running_var[:] = torch.tensor([1e5, 3.0])
+    half = half_precision(norm)
+    assert half["running_var"].tolist() == [1e5, 3.0] and half["weight"].dtype == np.float16
+    weights, _ = load_model(save_model(tmp_path / "norm.safetensors", half, {}))
+    assert weights["running_var"].tolist() == [1e5, 3.0]
 
 
 def test_a_view_of_weights_is_written_as_it_is_seen(tmp_path):

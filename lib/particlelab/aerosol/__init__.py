@@ -89,11 +89,12 @@ from particlelab.aerosol.measurement import (
     examine,
     measure,
     measure_file,
+    open_film,
     tell,
 )
 from particlelab.aerosol.people import PEOPLE, Person, draw_people, draw_person
 from particlelab.aerosol.pictures import Background, read_backgrounds, to_picture
-from particlelab.aerosol.rendering import Optics, Rendered, mask_cloud, render, render_depth
+from particlelab.aerosol.rendering import Optics, Rendered, mask_cloud, render, render_background, render_depth
 from particlelab.aerosol.residuals import check_residuals, check_step
 from particlelab.aerosol.scores import (
     average_trajectories,
@@ -116,7 +117,8 @@ from particlelab.aerosol.segmentation_studies import (
     UNSEEN,
     Looked,
     SegmentationStudy,
-    judge_segmenter,
+    find_cloud,
+    judge_segmenters,
     look,
     summarise_scores,
     train_segmenter,
@@ -219,6 +221,7 @@ __all__ = [
     "equal_weights",
     "examine",
     "extract_steps",
+    "find_cloud",
     "find_departures",
     "find_intervals",
     "find_power",
@@ -236,7 +239,7 @@ __all__ = [
     "inverse_kde_weights",
     "join",
     "judge_growth",
-    "judge_segmenter",
+    "judge_segmenters",
     "kde_weights",
     "learn",
     "learn_growth",
@@ -257,6 +260,7 @@ __all__ = [
     "measure",
     "measure_clouds",
     "measure_file",
+    "open_film",
     "oversample",
     "pick",
     "posterior_weights",
@@ -265,6 +269,7 @@ __all__ = [
     "read_film",
     "read_pictures",
     "render",
+    "render_background",
     "render_depth",
     "score_estimates",
     "score_growth",

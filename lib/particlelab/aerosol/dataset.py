@@ -6,7 +6,7 @@ import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from pydantic import model_validator
 
 from particlelab.aerosol.clouds import CloudScene, simulate_cloud
 from particlelab.aerosol.people import draw_people
-from particlelab.aerosol.rendering import Optics, mask_cloud, render
+from particlelab.aerosol.rendering import Optics, mask_cloud, render, render_background
 from particlelab.aerosol.sizes import cloud_size
 from particlelab.parameters import parameter
 from particlelab.randomness import generator
@@ -71,6 +71,14 @@ class Survey(Collection):
         return self
 
 
+class Pictures(NamedTuple):
+    """The pictures of a data set, in files."""
+
+    images: object  # zarr.Array (people, simulations, frames, H, W, 3) uint8
+    masks: object  # zarr.Array (people, simulations, frames, H, W) bool
+    backgrounds: object  # zarr.Array (people, H, W, 3) uint8: each person before the breath
+
+
 def make_dataset(people=11, simulations=13, frames=30, parameters=None, folder=None, workers=None, progress=None):
     """Simulate breaths of persons, draw them, and measure the cloud of each frame in its true mask (eq. 3.3).
 
@@ -86,9 +94,9 @@ def make_dataset(people=11, simulations=13, frames=30, parameters=None, folder=N
         Simulations of each person, frames of each.
     parameters : Collection or Survey, optional
     folder : path, optional
-        Where ``table.parquet``, ``images.zarr`` (people, simulations, frames, H, W, 3) and ``masks.zarr`` (the same
-        without colours) are written; what stands there of a data set that was stopped is not made again. Without it
-        there is the table alone, and no picture is drawn.
+        Where ``table.parquet`` and the pictures are written: ``images.zarr`` (people, simulations, frames, H, W, 3),
+        ``masks.zarr`` (the same without colours) and ``backgrounds.zarr`` (people, H, W, 3). What stands there of a
+        data set that was stopped is not made again. Without it there is the table alone, and no picture is drawn.
     workers : int, optional
         Processes; as many as there are processors by default.
     progress : callable, optional
@@ -168,7 +176,7 @@ def choose_scene(parameters, number, simulation):
 
 
 def read_pictures(folder):
-    """Open the images and masks of a data set.
+    """Open the pictures of a data set.
 
     Parameters
     ----------
@@ -176,14 +184,30 @@ def read_pictures(folder):
 
     Returns
     -------
-    images : zarr.Array
-        (people, simulations, frames, H, W, 3) uint8.
-    masks : zarr.Array
-        The same without colours, bool.
+    Pictures
     """
     import zarr
 
-    return tuple(zarr.open_array(str(Path(folder) / name), mode="r") for name in ("images.zarr", "masks.zarr"))
+    return Pictures(*(zarr.open_array(str(Path(folder) / f"{name}.zarr"), mode="r") for name in Pictures._fields))
+
+
+def see_before(parameters, person, number):
+    """Render a person of a data set before the breath.
+
+    Parameters
+    ----------
+    parameters : Collection
+    person : Person or Background
+    number : int
+        Of the person in the data set, from 0.
+
+    Returns
+    -------
+    (H, W, 3) uint8 ndarray
+    """
+    p = parameters
+    rng, optics = generator(p.seed, "camera", number, "background"), Optics.select(p.model_dump())
+    return render_background(person, rng, p.picture_px, optics=optics)
 
 
 _simulate_once = functools.lru_cache(maxsize=1)(simulate_cloud)  # all persons of the first data set share clouds
@@ -237,6 +261,8 @@ def _open(folder, p, persons, simulations):
     for name, colours, dtype in (("images.zarr", (3,), "uint8"), ("masks.zarr", (), "bool")):
         path, chunk = str(folder / name), chunks + colours
         zarr.create_array(path, shape=shape + colours, chunks=chunk, dtype=dtype, overwrite=True)
+    backgrounds = np.stack([see_before(p, person, number) for number, person in enumerate(persons)])
+    zarr.create_array(str(folder / "backgrounds.zarr"), data=backgrounds, overwrite=True)
     write_text(about, json.dumps(wanted))
     return folder
 

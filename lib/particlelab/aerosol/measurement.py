@@ -47,7 +47,18 @@ class Measurement(Parameters):
         above=0,
         high=1e3,
     )
-    model: str = parameter("default", "A network that ships, or the path of a .safetensors file")
+    empty_frames: int = parameter(
+        0,
+        "Frames at the beginning of the file that show no cloud yet; the network is shown them too, which tells thin "
+        "smoke from skin and clothes",
+        low=0,
+        high=1_000_000,
+    )
+    model: str | None = parameter(
+        None,
+        "A network that ships, or the path of a .safetensors file; by default `with-background` if there are empty "
+        "frames, otherwise `default`",
+    )
     smallest_px: int = parameter(
         9,
         "Parts of the cloud that are smaller are no parts, in the picture that the network is shown",
@@ -67,7 +78,7 @@ class Measurement(Parameters):
 
 
 MEASUREMENT_GROUPS = {
-    "The film": ("frame_time_s", "every", "pixel_size_mm"),
+    "The film": ("frame_time_s", "every", "empty_frames", "pixel_size_mm"),
     "Finding the cloud": ("model", "smallest_px"),
     "Growth and forecast": ("growth", "horizon_s", "sde", "draws", "seed"),
 }
@@ -119,7 +130,7 @@ def measure(frames, **options):
         If there is no such model, no ``frame_time_s``, a frame is none, or no frame shows a cloud.
     """
     p = Measurement(**options)
-    film = make_film(frames, _edge(load_segmenter(p.model)), p.every)
+    film = make_film(frames, _edge(_load(p)), p.every)
     found = examine(film, p)
     return found.table, found.summary
 
@@ -144,8 +155,19 @@ def measure_file(path, parameters):
     ValueError
         As `measure`.
     """
-    found = examine(read_film(path, edge=_edge(load_segmenter(parameters.model)), every=parameters.every), parameters)
+    found = examine(open_film(path, parameters), parameters)
     return found.table, found.summary
+
+
+def open_film(path_or_bytes, parameters, name=None):
+    """Read a film as the network of a measurement wants it: `read_film`, with its parameters, returns and errors.
+
+    Raises
+    ------
+    ValueError
+        If there is no such network.
+    """
+    return read_film(path_or_bytes, name, _edge(_load(parameters)), parameters.every)
 
 
 def examine(film, parameters, progress=None):
@@ -174,8 +196,9 @@ def examine(film, parameters, progress=None):
     between = film.frame_time_s if p.frame_time_s is None else p.frame_time_s * p.every
     if between is None:
         raise ReadError(f"{film.source} does not say the time between frames; give frame_time_s (--frame-time)")
-    segmenter = load_segmenter(p.model)
-    probabilities = segmenter.probabilities(film.frames, lambda share, text: report(0.8 * share, text))
+    segmenter = _load(p)
+    background = _average_empty(film, p.empty_frames) if segmenter.background else None
+    probabilities = segmenter.probabilities(film.frames, lambda share, text: report(0.8 * share, text), background)
     masks = probabilities > 0.5
     table = _measure(film, masks, p)
     table.insert(2, "time_s", between * np.arange(len(table)))
@@ -201,7 +224,7 @@ def examine(film, parameters, progress=None):
         learned = grow_as_learned(*series, load_sde(p.sde), p.draws, generator(p.seed, "learned"))
     forecast = learned.growth if learned else smooth._replace(sizes=smooth.sizes[:, -len(ahead) :], times_s=ahead)
     table = _join(table, grown, smooth, forecast, between, p.every)
-    warnings = _warn(film, masks, table[table.kind == "measured"], segmenter.card)
+    warnings = _warn(film, masks, table[table.kind == "measured"], segmenter.card, p.empty_frames)
     report(1.0, "done")
     summary = _summarise(film, table, smooth, forecast, learned, warnings, between, p, doubt)
     return Examined(film, masks, table, summary, forecast, [text for _, _, text in warnings if text])
@@ -214,6 +237,29 @@ def tell(examined):
     text = f"{len(measured)} frames, the cloud takes {measured.cloud_size_percent.iloc[-1]:.3g} % of the last one; "
     text += f"at {last.time_s:.3g} s it will be {last.fit_low:.3g} to {last.fit_high:.3g} %"
     return text + "".join(f"; {warning}" for warning in examined.warnings)
+
+
+def _load(p):
+    """Load the network of a measurement.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or it wants empty frames and there are none, or the other way round.
+    """
+    segmenter = load_segmenter(p.model or ("with-background" if p.empty_frames else "default"))
+    if segmenter.background and not p.empty_frames:
+        raise ValueError(f"empty_frames = 0: model = {p.model!r} is shown the mean of frames before the breath")
+    if p.empty_frames and not segmenter.background:
+        raise ValueError(f"empty_frames = {p.empty_frames}: model = {p.model!r} has not learned to use them; give 0")
+    return segmenter
+
+
+def _average_empty(film, empty_frames):
+    """Return the mean of the frames before the breath as a picture."""
+    if empty_frames >= film.numbers[-1]:
+        raise ValueError(f"empty_frames = {empty_frames} leaves nothing of {film.numbers[-1]} frames of {film.source}")
+    return np.rint(film.frames[film.numbers <= empty_frames].mean(axis=0)).astype(np.uint8)
 
 
 def _edge(segmenter):
@@ -259,11 +305,12 @@ def _join(table, grown, smooth, forecast, between, every):
     return whole.astype({"clouds": "Int64", "touches_edge": "boolean"})
 
 
-def _warn(film, masks, table, card):
+def _warn(film, masks, table, card, empty_frames):
     """Return what to warn of: quantity, value, and a sentence if there is something."""
-    number, edge = len(table), min(film.shape)
+    edge = min(film.shape)
     shift = _find_shift(film.frames, masks) * film.scale
-    empty, cut = int((table.cloud_size_percent == 0).sum()), np.flatnonzero(table.touches_edge.astype(bool))
+    breath, cut = table[table.frame > empty_frames], np.flatnonzero(table.touches_edge.astype(bool))
+    number, empty = len(breath), int((breath.cloud_size_percent == 0).sum())
     size = table.cloud_size_percent.where(table.cloud_size_percent > 0)
     doubt, departures = float(((table.high - table.low) / size).median()), find_departures(film.frames, card)
     frame = table.frame.iloc[cut[0]] if len(cut) else 0

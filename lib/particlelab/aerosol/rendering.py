@@ -108,6 +108,25 @@ def render_depth(optical_depth, person, rng=None, size=256, *, mouth, optics=Non
     return Rendered(to_picture(light), depth >= MASK_DEPTH)
 
 
+def render_background(person, rng=None, size=256, *, optics=None, frames=10):
+    """Render the picture before the breath, as a camera has it: the mean of some frames.
+
+    Parameters
+    ----------
+    person, rng, size, optics
+        As in `render_depth`.
+    frames : int
+        The more, the less noise.
+
+    Returns
+    -------
+    (H, W, 3) uint8 ndarray
+    """
+    empty = np.zeros((frames, 2, 2), np.float32)
+    images = render_depth(empty, person, rng, size, mouth=(0, 0), optics=optics).images
+    return np.rint(images.mean(axis=0)).astype(np.uint8)
+
+
 def place_cloud(optical_depth, person, size, mouth):
     """Resample a cloud to the pixels of a picture, where its mouth is that of the person.
 

@@ -351,6 +351,7 @@ def _load(path, weights, card):
         sde = SDE(card, members)
         blank = np.zeros((1, sde.dimension))
         sde.drift(blank, np.zeros((1, sde.covariates)))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} holds no stochastic differential equation: {error!r}") from None
+    except (KeyError, TypeError, ValueError):
+        said = card.get("purpose", "nothing")
+        raise ValueError(f"{path} holds no stochastic differential equation: its card says {said!r}") from None
     return sde

@@ -25,6 +25,10 @@ class UNetTraining(Parameters):
         (16, 32, 64, 128), "Channels of the levels (document)"
     )
     stride: int = parameter(1, "Pixels along a side that the first level takes as one (document: 1)", low=1, high=8)
+    background: bool = parameter(False, "Show the network the picture before the breath, too (document: no)")
+    disturbed: float = parameter(
+        0.3, "Share of pieces whose background is moved, lighter or darker, and noisy (background)", low=0, high=1
+    )
     dropout: float = parameter(0.1, "Share of channels that are dropped after each convolution", low=0, below=1)
     encoder: str = parameter("tu-regnetx_002", "Encoder, by its name in segmentation_models_pytorch (smp)")
     iterations: int = parameter(600, "Iterations", low=1, high=1_000_000)
@@ -58,7 +62,8 @@ class Segmenter:
     Attributes
     ----------
     network : torch.nn.Module
-        Takes images (B, 3, H, W) from 0 to 1, H and W multiples of 32; gives logits (B, 1, H, W).
+        Takes images (B, 3, H, W) from 0 to 1, H and W multiples of 32, and in three more channels what they differ by
+        from the picture before the breath, if it has learned from that; gives logits (B, 1, H, W).
     card : dict
         See `save_model`; ``card["training"]`` holds what `build_network` needs.
     history : DataFrame or None
@@ -68,17 +73,49 @@ class Segmenter:
     def __init__(self, network, card):
         self.network, self.card, self.history = network.eval(), card, None
 
-    def probabilities(self, images, progress=None):
-        """Return the probability of cloud, (n, H, W) float32, in images (n, H, W, 3) uint8."""
+    @property
+    def background(self):
+        """Whether the network wants the picture before the breath, too."""
+        return bool(self.card["training"].get("background"))
+
+    def probabilities(self, images, progress=None, background=None):
+        """Return the probability of cloud in images.
+
+        Parameters
+        ----------
+        images : (n, H, W, 3) uint8 array_like
+        progress : callable, optional
+            Called with the share that is done and a text.
+        background : (H, W, 3) uint8 array_like, optional
+            The picture before the breath, for a network that wants it; the mean of several frames has less noise.
+
+        Returns
+        -------
+        (n, H, W) float32 ndarray
+
+        Raises
+        ------
+        ValueError
+            If images are none, or a background is missing, or not wanted, or of another size.
+        """
         import torch
 
         images = _check_images(images)
+        if background is None and self.background:
+            raise ValueError("background is missing: this network is shown the picture before the breath, too")
+        if background is not None:
+            if not self.background:
+                raise ValueError("background must be None: this network has not learned to use one")
+            background = _check_images([background])
+            if background.shape[1:] != images.shape[1:]:
+                raise ValueError(f"background must be {images.shape[1:]} as the images, got {background.shape[1:]}")
         found = np.empty(images.shape[:3], np.float32)
-        padding = [(0, -length % ENCODER_STRIDE) for length in images.shape[1:3]]
+        padding = [(0, 0), *((0, -length % ENCODER_STRIDE) for length in images.shape[1:3]), (0, 0)]
+        background = None if background is None else np.pad(background, padding, mode="symmetric")
         with torch.inference_mode():
             for start in range(0, len(images), BATCH):
-                some = np.pad(images[start : start + BATCH], [(0, 0), *padding, (0, 0)], mode="symmetric")
-                logits = self.network(_to_tensor(some))[:, 0, : images.shape[1], : images.shape[2]]
+                some = np.pad(images[start : start + BATCH], padding, mode="symmetric")
+                logits = self.network(_to_tensor(some, background))[:, 0, : images.shape[1], : images.shape[2]]
                 found[start : start + BATCH] = torch.sigmoid(logits).numpy()
                 if progress:
                     progress(min(start + BATCH, len(images)) / len(images), "looking for clouds")
@@ -89,7 +126,7 @@ class Segmenter:
         return save_model(path, half_precision(self.network), self.card)
 
 
-def segment(images, model="default", progress=None):
+def segment(images, model="default", progress=None, background=None):
     """Find the cloud in images.
 
     Parameters
@@ -99,6 +136,8 @@ def segment(images, model="default", progress=None):
         One that ships, a ``.safetensors`` file, or a trained one.
     progress : callable, optional
         Called with the share that is done and a text.
+    background : (H, W, 3) uint8 array_like, optional
+        The picture before the breath, as for `Segmenter.probabilities`, for a model that wants it: "with-background".
 
     Returns
     -------
@@ -107,15 +146,15 @@ def segment(images, model="default", progress=None):
     Raises
     ------
     ValueError
-        If images are none, or there is no such model.
+        If images or the background are none, or there is no such model.
     """
     images = np.asarray(images)
     segmenter = model if isinstance(model, Segmenter) else load_segmenter(model)
-    masks = segmenter.probabilities(images[None] if images.ndim == 3 else images, progress) > 0.5
+    masks = segmenter.probabilities(images[None] if images.ndim == 3 else images, progress, background) > 0.5
     return masks[0] if images.ndim == 3 else masks
 
 
-def train_unet(images, masks, parameters=None, rng=None, folder=None, progress=None):
+def train_unet(images, masks, parameters=None, rng=None, folder=None, progress=None, backgrounds=None, of=None):
     """Train a network to find clouds, from images and their true masks.
 
     Each iteration sees pieces of other images, flipped and blurred at random (the document's augmentations, by
@@ -133,6 +172,10 @@ def train_unet(images, masks, parameters=None, rng=None, folder=None, progress=N
         For checkpoints: a training that was killed goes on from the last one, if all else is the same.
     progress : callable, optional
         Called with the share that is done and a text.
+    backgrounds : (k, H, W, 3) uint8 array, optional
+        Pictures before a breath, if the parameters want a ``background``.
+    of : (n,) int array, optional
+        The number of each image's background among them.
 
     Returns
     -------
@@ -141,8 +184,8 @@ def train_unet(images, masks, parameters=None, rng=None, folder=None, progress=N
     Raises
     ------
     ValueError
-        If images and masks do not match, images are smaller than a piece, there is no rng, the encoder is unknown, or
-        the folder holds another training's checkpoint.
+        If images and masks (or backgrounds) do not match, images are smaller than a piece, there is no rng, the encoder
+        is unknown, or the folder holds another training's checkpoint.
     """
     import torch
 
@@ -157,13 +200,17 @@ def train_unet(images, masks, parameters=None, rng=None, folder=None, progress=N
         )
     if min(images.shape[1:3]) < p.piece_px:
         raise ValueError(f"images of {images.shape[1]} by {images.shape[2]} are smaller than piece_px = {p.piece_px}")
+    if p.background != (backgrounds is not None) or (p.background and len(of) != len(images)):
+        raise ValueError(
+            f"backgrounds, and of for each of {len(images)} images, must be given if background = True, and only then"
+        )
     seed = int(rng.integers(2**31))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = build_network(p).to(memory_format=torch.channels_last)
     history = training.train(
         network,
-        _Pieces(images, masks, p, seed),
+        _Pieces(images, masks, p, seed, backgrounds, of),
         _loss,
         lambda network: _optimiser(network, p),
         iterations=p.iterations,
@@ -173,9 +220,10 @@ def train_unet(images, masks, parameters=None, rng=None, folder=None, progress=N
         workers=p.workers,
         progress=progress,
     )
+    told = "; is shown the picture before the breath, too" if p.background else ""
     card = {
         "purpose": "Finds the cloud in images of a person who breathes out before a dark background; trained on "
-        "simulated images only.",
+        f"simulated images only{told}.",
         "training": p.model_dump(mode="json") | {"seed of the pieces and the first weights": seed},
         "data": {"images": len(images), "edge of an image": int(images.shape[1])},
         "loss": training.course(history),
@@ -213,15 +261,15 @@ def build_network(parameters):
     ValueError
         If the encoder is unknown.
     """
-    p = parameters
+    p, channels = parameters, 6 if parameters.background else 3
     if p.network == "document":
         from particlelab.aerosol.unet_layers import UNet
 
-        return UNet(p.widths, p.dropout, p.stride)
+        return UNet(p.widths, p.dropout, p.stride, channels)
     import segmentation_models_pytorch as smp
 
     try:
-        return smp.Unet(p.encoder, encoder_weights=None, in_channels=3, classes=1)
+        return smp.Unet(p.encoder, encoder_weights=None, in_channels=channels, classes=1)
     except (KeyError, RuntimeError) as error:
         raise ValueError(f"encoder = {p.encoder!r}: {error.args[0]}") from None
 
@@ -250,8 +298,9 @@ def _segmenter(path, tensors, card):
     try:
         network = build_network(UNetTraining.select(card["training"]))
         network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
-    except (KeyError, RuntimeError) as error:
-        raise ValueError(f"{path} holds no network that finds clouds: {error}") from None
+    except (KeyError, RuntimeError):
+        said = card.get("purpose", "nothing")
+        raise ValueError(f"{path} holds no network that finds clouds: its card says {said!r}") from None
     return Segmenter(network, card)
 
 
@@ -262,18 +311,20 @@ def _check_images(images):
     return images
 
 
-def _to_tensor(images):
-    """Return images (B, H, W, 3) uint8 as (B, 3, H, W) from 0 to 1, colour last in memory."""
+def _to_tensor(images, backgrounds=None):
+    """Return images (B, H, W, 3) uint8 as (B, 3, H, W) from 0 to 1, and what they differ by from their backgrounds."""
     import torch
 
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255
+    images = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255
+    return images if backgrounds is None else torch.cat([images, images - _to_tensor(backgrounds)], dim=1)
 
 
 class _Pieces:
     """The n-th batch of a training: pieces of images and of their masks, the same at every call."""
 
-    def __init__(self, images, masks, parameters, seed):
+    def __init__(self, images, masks, parameters, seed, backgrounds, of):
         self.images, self.masks, self.parameters, self.seed = images, masks, parameters, seed
+        self.backgrounds, self.of = backgrounds, of
 
     def __call__(self, n):
         import albumentations
@@ -286,16 +337,30 @@ class _Pieces:
                 albumentations.VerticalFlip(p=p.upside_down),
                 albumentations.GaussianBlur(blur_limit=(3, 5), p=p.blur),
             ],
+            additional_targets={"background": "image"},
             seed=int(rng.integers(2**31)),
         )
-        images, masks = [], []
+        images, masks, backgrounds = [], [], []
         for which in rng.integers(len(self.images), size=p.batch).tolist():
             top, left = (int(rng.integers(length - p.piece_px + 1)) for length in self.images.shape[1:3])
-            window = np.s_[which, top : top + p.piece_px, left : left + p.piece_px]
-            changed = change(image=self.images[window], mask=np.asarray(self.masks[window], np.float32))
+            window = np.s_[top : top + p.piece_px, left : left + p.piece_px]
+            piece = {"image": self.images[which][window], "mask": np.asarray(self.masks[which][window], np.float32)}
+            if p.background:
+                background = self.backgrounds[self.of[which]]
+                piece["background"] = (_disturb(background, rng) if rng.random() < p.disturbed else background)[window]
+            changed = change(**piece)
             images.append(changed["image"])
             masks.append(changed["mask"])
-        return _to_tensor(np.stack(images)), torch.from_numpy(np.stack(masks))[:, None]
+            backgrounds.append(changed.get("background"))
+        images = _to_tensor(np.stack(images), np.stack(backgrounds) if p.background else None)
+        return images, torch.from_numpy(np.stack(masks))[:, None]
+
+
+def _disturb(background, rng):
+    """Move a picture by up to two pixels, change its light by up to 5 %, and add noise of up to 3 grey levels."""
+    moved = np.roll(background, rng.integers(-2, 3, size=2), axis=(0, 1))
+    noise = rng.normal(0, rng.uniform(0, 3), background.shape)
+    return np.rint(moved * rng.uniform(0.95, 1.05) + noise).clip(0, 255).astype(np.uint8)
 
 
 def _loss(network, images, masks):

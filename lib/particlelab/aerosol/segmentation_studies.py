@@ -35,7 +35,7 @@ class SegmentationStudy(Collection, UNetTraining):
 class Looked(Breath):
     """A breath, and the network that looks for its cloud; within what a page can show."""
 
-    model: str = parameter("default", "A network that ships, or the path of a .safetensors file")
+    model: str = parameter("default", "A network that ships (default, with-background), or the path of a file")
 
 
 def look(parameters, progress=None):
@@ -57,8 +57,24 @@ def look(parameters, progress=None):
     """
     segmenter = load_segmenter(parameters.model)
     watched = watch(parameters, progress)
-    masks = segmenter.probabilities(watched.images) > 0.5
+    masks = find_cloud(segmenter, watched)
     return watched, masks, _score(watched, masks)
+
+
+def find_cloud(segmenter, watched):
+    """Find the cloud of a breath, by what the network wants to see.
+
+    Parameters
+    ----------
+    segmenter : Segmenter
+    watched : Watched
+
+    Returns
+    -------
+    (frames, H, W) bool ndarray
+    """
+    background = watched.background if segmenter.background else None
+    return segmenter.probabilities(watched.images, background=background) > 0.5
 
 
 def train_segmenter(parameters, folder=None, progress=None):
@@ -83,15 +99,19 @@ def train_segmenter(parameters, folder=None, progress=None):
     sets = [(persons[: p.people - TESTED], p.simulations, collection.first_simulation)]
     if p.further_people:
         sets.append((persons[p.people :], p.further_simulations, FURTHER))
-    parts = []
+    parts, lengths = [], []
     for number, (some, simulations, first) in enumerate(sets):
         place, one = folder / f"pictures-{number}", collection.replace(first_simulation=first)
         told = _share_of(report, number / len(sets) / 2, 0.5 / len(sets))
         make_dataset(some, simulations, p.frames, one, place, progress=told)
-        parts.append([array[:].reshape(-1, *array.shape[3:]) for array in read_pictures(place)])
-    images, masks = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        images, masks, backgrounds = (array[:] for array in read_pictures(place))
+        lengths += [simulations * p.frames] * len(some)
+        parts.append((images.reshape(-1, *images.shape[3:]), masks.reshape(-1, *masks.shape[3:]), backgrounds))
+    images, masks, backgrounds = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     training, rng = UNetTraining.select(p.model_dump()), generator(p.seed, "U-Net")
-    segmenter = train_unet(images, masks, training, rng, folder / "training", _share_of(report, 0.5, 0.5))
+    behind = {"backgrounds": backgrounds, "of": np.repeat(np.arange(len(lengths)), lengths)} if p.background else {}
+    told = _share_of(report, 0.5, 0.5)
+    segmenter = train_unet(images, masks, training, rng, folder / "training", told, **behind)
     segmenter.card["pictures"] = survey_pictures(images.reshape(-1, p.frames, *images.shape[1:]))
     segmenter.card["doubt"] = find_doubt(segmenter, p, folder / "strangers")
     return segmenter
@@ -115,16 +135,22 @@ def find_doubt(segmenter, parameters, folder):
     strangers = draw_people(p.people + p.further_people + STRANGERS)[-STRANGERS:]
     collection = Collection.select(p.model_dump() | {"first_simulation": STRANGERS_FIRST})
     make_dataset(strangers, 3, p.frames, collection, folder)
-    images, masks = (array[:, :, SOME_FRAMES].reshape(-1, *array.shape[3:]) for array in read_pictures(folder))
-    return calibrate_doubt(segmenter.probabilities(images), masks)
+    pictures, found = read_pictures(folder), []
+    for number, background in enumerate(pictures.backgrounds[:]):
+        images = pictures.images[number, :, SOME_FRAMES]
+        images = images.reshape(-1, *images.shape[2:])
+        found.append(segmenter.probabilities(images, background=background if segmenter.background else None))
+    masks = pictures.masks[:, :, SOME_FRAMES]
+    return calibrate_doubt(np.concatenate(found), masks.reshape(-1, *masks.shape[3:]))
 
 
-def judge_segmenter(segmenter, parameters, progress=None):
-    """Score a network on simulations that nothing was trained on, of all persons.
+def judge_segmenters(segmenters, parameters, progress=None):
+    """Score networks on simulations that nothing was trained on, of all persons.
 
     Parameters
     ----------
-    segmenter : Segmenter
+    segmenters : dict of str to Segmenter
+        By name.
     parameters : SegmentationStudy
     progress : callable, optional
         Called with the share that is done and a text.
@@ -132,16 +158,18 @@ def judge_segmenter(segmenter, parameters, progress=None):
     Returns
     -------
     DataFrame
-        A row for each frame: ``person``, whether that ``person_seen`` was trained on, ``simulation``, ``frame``,
-        ``strength``, ``accuracy`` and ``dice`` (eq. 3.1 and 3.2), ``true`` and ``found`` cloud size in %.
+        A row for each frame and network: ``network``, ``person``, whether that ``person_seen`` was trained on,
+        ``simulation``, ``frame``, ``strength``, ``accuracy`` and ``dice`` (eq. 3.1 and 3.2), ``true`` and ``found``
+        cloud size in %.
     """
     p, rows = parameters.replace(first_simulation=UNSEEN, simulations=parameters.test_simulations), []
     tasks = [(person + 1, simulation + 1) for person in range(p.people) for simulation in range(p.simulations)]
     for number, (person, simulation) in enumerate(tasks):
         watched = watch_simulation(p, person, simulation)
-        scores = _score(watched, segmenter.probabilities(watched.images) > 0.5)
         about = {"person": person, "person_seen": person <= p.people - TESTED, "simulation": simulation}
-        rows.append(scores.assign(**about, strength=watched.table.Strength.iloc[0]))
+        about["strength"] = watched.table.Strength.iloc[0]
+        for name, segmenter in segmenters.items():
+            rows.append(_score(watched, find_cloud(segmenter, watched)).assign(network=name, **about))
         if progress:
             progress((number + 1) / len(tasks), f"person {person}, simulation {simulation}")
     return pd.concat(rows, ignore_index=True)
@@ -153,20 +181,21 @@ def summarise_scores(scores):
     Parameters
     ----------
     scores : DataFrame
-        From `judge_segmenter`.
+        From `judge_segmenters`.
 
     Returns
     -------
     DataFrame
-        ``persons``; ``frames``; ``accuracy``, of all pixels; ``dice``, the mean over frames that show a cloud; and of
-        the cloud size, in % of the picture, ``bias`` and root mean square ``error``.
+        ``network``; ``persons``; ``frames``; ``accuracy``, of all pixels; ``dice``, the mean over frames that show a
+        cloud; and of the cloud size, in % of the picture, ``bias`` and root mean square ``error``.
     """
     rows = []
-    for name, some in (("seen", scores[scores.person_seen]), ("unseen", scores[~scores.person_seen]), ("all", scores)):
-        off = some.found - some.true
-        means = some.accuracy.mean(), some[some.true > 0].dice.mean(), off.mean(), (off**2).mean() ** 0.5
-        rows.append((name, len(some), *means))
-    return pd.DataFrame(rows, columns=["persons", "frames", "accuracy", "dice", "bias", "error"])
+    for network, by in scores.groupby("network", sort=False):
+        for persons, some in (("seen", by[by.person_seen]), ("unseen", by[~by.person_seen]), ("all", by)):
+            off = some.found - some.true
+            means = some.accuracy.mean(), some[some.true > 0].dice.mean(), off.mean(), (off**2).mean() ** 0.5
+            rows.append((network, persons, len(some), *means))
+    return pd.DataFrame(rows, columns=["network", "persons", "frames", "accuracy", "dice", "bias", "error"])
 
 
 def _share_of(report, begun, share):

@@ -7,9 +7,9 @@ import pandas as pd
 from pydantic import Field
 
 from particlelab.aerosol.clouds import CloudScene, simulate_cloud
-from particlelab.aerosol.dataset import Collection, choose_scene, make_dataset
+from particlelab.aerosol.dataset import Collection, choose_scene, make_dataset, see_before
 from particlelab.aerosol.people import PEOPLE, draw_people
-from particlelab.aerosol.rendering import Optics, mask_cloud, render
+from particlelab.aerosol.rendering import Optics, mask_cloud, render, render_background
 from particlelab.aerosol.sizes import cloud_size
 from particlelab.parameters import Parameters, parameter
 from particlelab.randomness import generator
@@ -86,6 +86,7 @@ class Watched(NamedTuple):
 
     images: np.ndarray  # (frames, H, W, 3) uint8
     masks: np.ndarray  # (frames, H, W) bool
+    background: np.ndarray  # (H, W, 3) uint8, before the breath
     table: pd.DataFrame  # of `grow`
 
 
@@ -99,8 +100,9 @@ def watch(parameters, progress=None):
     p = parameters
     scene, person = CloudScene.select(p.model_dump()), draw_people(p.person)[-1]
     density = simulate_cloud(scene, p.seed, progress=progress)
-    images, masks = render(density, person, generator(p.seed, "camera"), scene=scene, optics=Optics())
-    return Watched(images, masks, _tabulate(scene, p.seed, 0, cloud_size(masks)))
+    rng = generator(p.seed, "camera")
+    images, masks = render(density, person, rng, scene=scene, optics=Optics())
+    return Watched(images, masks, render_background(person, rng), _tabulate(scene, p.seed, 0, cloud_size(masks)))
 
 
 def grow(scene, strengths, repeats=1, seed=1, engine="native", progress=None):
@@ -205,7 +207,8 @@ def watch_simulation(parameters, person, simulation):
     one = draw_people(p.people)[person - 1]
     rng, optics = generator(p.seed, "camera", person - 1, seed, simulation - 1), Optics.select(p.model_dump())
     images, masks = render(simulate_cloud(scene, seed), one, rng, p.picture_px, scene=scene, optics=optics)
-    return Watched(images, masks, _tabulate(scene, seed, simulation - 1, cloud_size(masks), person))
+    table = _tabulate(scene, seed, simulation - 1, cloud_size(masks), person)
+    return Watched(images, masks, see_before(p, one, person - 1), table)
 
 
 def pick(parameters):

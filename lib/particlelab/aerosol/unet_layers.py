@@ -21,20 +21,23 @@ class UNet(nn.Module):
     stride : int
         Pixels along a side that the first level takes as one, with their colours as channels, and gives back one by
         one: 1 in the document. With 2 a picture costs a quarter.
+    channels : int
+        Of an image.
     """
 
-    def __init__(self, widths, dropout, stride=1):
+    def __init__(self, widths, dropout, stride=1, channels=3):
         super().__init__()
         self.stride = stride
         self.down = nn.ModuleList(
-            _double(before, width, dropout) for before, width in zip((3 * stride**2, *widths), widths, strict=False)
+            _double(before, width, dropout)
+            for before, width in zip((channels * stride**2, *widths), widths, strict=False)
         )
         self.up = nn.ModuleList(nn.ConvTranspose2d(below, width, 2, 2) for width, below in itertools.pairwise(widths))
         self.joined = nn.ModuleList(_double(2 * width, width, dropout) for width in widths[:-1])
         self.answer = nn.Conv2d(widths[0], stride**2, 1)
 
     def forward(self, images):
-        """Return logits (B, 1, H, W) of images (B, 3, H, W) whose edges can be halved from level to level."""
+        """Return logits (B, 1, H, W) of images (B, channels, H, W) whose edges can be halved from level to level."""
         x, skips = nn.functional.pixel_unshuffle(images, self.stride), []
         for level, block in enumerate(self.down):
             x = block(nn.functional.max_pool2d(x, 2) if level else x)

@@ -281,9 +281,12 @@ def _slider(d, value, common):
 
 
 def _step(low, high, value):
-    """The largest of 1, 2, 5 times a power of ten that divides the range in 50 to 1000 and meets the value, or None."""
+    """A power of ten, else 2 or 5 times one, that divides the range in 50 to 1000 and meets the value, or None.
+
+    Powers of ten come first: what is typed beside a slider jumps to its nearest step.
+    """
     power = 10.0 ** math.floor(math.log10((high - low) / 50))
-    for step in (5 * power, 2 * power, power, power / 2, power / 5, power / 10, power / 20):
+    for step in (power, power / 10, 5 * power, 2 * power, power / 2, power / 5, power / 20):
         steps = [(x - low) / step for x in (value, high)]
         on_grid = all(abs(s - round(s)) < 1e-6 for s in steps)
         if on_grid and 50 <= steps[1] <= MOST_STEPS and (steps[0] >= 5 or value == low):

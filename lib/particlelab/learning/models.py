@@ -53,9 +53,14 @@ def save_model(path, model, card):
 
 
 def half_precision(network):
-    """Return the weights of a torch network for `save_model`, by name, those of 32 bit in 16: half the file."""
+    """Return the weights of a torch network for `save_model`, by name, those of 32 bit in 16: half the file.
+
+    Tensors with a value that 16 bits cannot hold stay as they are.
+    """
     tensors = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    return {name: a.astype(np.float16) if a.dtype == np.float32 else a for name, a in tensors.items()}
+    largest = np.finfo(np.float16).max
+    fits = {name for name, a in tensors.items() if a.dtype == np.float32 and np.abs(a).max(initial=0) < largest}
+    return {name: a.astype(np.float16) if name in fits else a for name, a in tensors.items()}
 
 
 def load_model(path):

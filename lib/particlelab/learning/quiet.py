@@ -8,14 +8,16 @@ import contextlib
 import functools
 import importlib
 import os
+import sys
 
 
 @functools.cache
 def load_keras():
     """Import Keras and return it."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with contextlib.suppress(ImportError):  # not on every system
-        importlib.import_module("triton._C.libtriton")
+    if "tensorflow" not in sys.modules:  # otherwise it is too late
+        with contextlib.suppress(ImportError):  # not on every system
+            importlib.import_module("triton._C.libtriton")
     with _silent_stderr():
         return importlib.import_module("keras")
 

@@ -14,6 +14,7 @@ from particlelab.aerosol.figures.dynamics import (
 )
 from particlelab.aerosol.figures.growth import final_sizes, growth, histogram
 from particlelab.aerosol.figures.inverse import coverages, errors_by_frames, estimates, likelihoods, posteriors
+from particlelab.aerosol.figures.measurement import measured_playing, measured_sizes
 from particlelab.aerosol.figures.segmentation import (
     both_outlines,
     found_film,
@@ -41,6 +42,8 @@ __all__ = [
     "likelihoods",
     "losses",
     "losses_by_size",
+    "measured_playing",
+    "measured_sizes",
     "pictures",
     "playing",
     "posteriors",
