@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from particlelab.aerosol.dataset import FIRST_SIMULATIONS, Collection, choose_scene, make_dataset, read_pictures
-from particlelab.aerosol.people import draw_people
+from particlelab.aerosol.people import PEOPLE, draw_people
+from particlelab.aerosol.pictures import Background
 from particlelab.aerosol.sizes import cloud_size
 
 LITTLE = Collection(grid=16, picture_px=32, breath_variation=0.2)
@@ -46,6 +47,17 @@ def test_where_there_is_no_cloud_a_picture_is_its_background_and_noise(made):
     assert off.std() / twice.std() == pytest.approx((1.1 / 2) ** 0.5, rel=0.02)
 
 
+def test_users_own_pictures_stand_for_persons(tmp_path):
+    wall = Background("wall.png", np.full((32, 32, 3), 0.2, np.float32), (0.45, 0.38))
+    table = make_dataset([wall, PEOPLE[0]], 1, 4, LITTLE, tmp_path, 1)
+    _, masks, backgrounds = read_pictures(tmp_path)
+    assert np.ptp(backgrounds[0][8:24, 8:24]) < 15 < np.ptp(backgrounds[1][8:24, 8:24])  # noise; a person
+    assert masks[0, 0, -1].any() and table.equals(make_dataset([wall, PEOPLE[0]], 1, 4, LITTLE, tmp_path, 1))
+    other = wall._replace(picture=wall.picture + np.float32(0.1))
+    with pytest.raises(ValueError, match="holds another data set"):
+        make_dataset([other, PEOPLE[0]], 1, 4, LITTLE, tmp_path, 1)
+
+
 def test_a_data_set_that_was_stopped_goes_on(made, tmp_path):
     """As if it had never been stopped, and without what was made already."""
     started = []
@@ -74,7 +86,9 @@ def test_the_first_data_set_has_the_same_clouds_for_all_persons():
     by_person = table.pivot_table(index=["Simulation", "Frame No"], columns="Person", values="Cloud Size")
     assert by_person.corr(method="spearman").iloc[0, 1] > 0.9  # but for the zoom of pictures of 32 pixels
     assert table.Parameter.iloc[[0, -1]].tolist() == pytest.approx([4.2, 21.2])  # figure 3.6
-    with pytest.raises(ValueError, match="at most 7 for kind = 'first', got 8"):
+    with pytest.raises(
+        ValueError, match=r"first_simulation \+ simulations - 1 = 8 must be at most 7 for kind = 'first'"
+    ):
         make_dataset(1, 8, 3, LITTLE.replace(kind="first"))
 
 

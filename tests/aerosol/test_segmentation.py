@@ -43,7 +43,7 @@ def test_a_background_tells_a_new_disc_from_those_that_were_there_before():
     before, _ = discs(120, generator(9))
     images = np.maximum(images, before)
     p = LITTLE.replace(background=True, iterations=150, disturbed=0.0)
-    told = train_unet(images[:100], new[:100], p, generator(1), backgrounds=before, of=np.arange(100))
+    told = train_unet(images[:100], new[:100], p, generator(1), backgrounds=before, background_of=np.arange(100))
     found = [segment(image, told, background=empty) for image, empty in zip(images[100:], before[100:], strict=True)]
     hidden = (before[100:, ..., 0] > 100) & new[100:]  # behind a disc that was there before
     assert score_masks(new[100:] & ~hidden, np.stack(found) & ~hidden).dice["all"] > 0.95
@@ -98,7 +98,20 @@ def test_what_cannot_be_segmented_is_refused(tmp_path):
         (lambda: train_unet(images, masks, LITTLE.replace(piece_px=64), generator(0)), "smaller than piece_px = 64"),
         (lambda: train_unet(images, masks, LITTLE), "rng is missing"),
         (lambda: segmentation.build_network(LITTLE.replace(network="smp", encoder="none")), "encoder = 'none'"),
-        (lambda: segment(images[..., 0], "some.safetensors"), "some.safetensors"),
+        (lambda: segment(images[..., 0], "default"), r"images must be \(n, H, W, 3\) of uint8, got \(1, 4, 48, 48\)"),
+        (lambda: segment(images / 255, "default"), r"of float64"),
+        (lambda: segment(images, "some.safetensors"), "some.safetensors"),
+        (
+            lambda: train_unet(images, masks, LITTLE.replace(background=True), generator(0), backgrounds=images),
+            "backgrounds and background_of must be given",
+        ),
+        (
+            lambda: train_unet(
+                *(images, masks, LITTLE.replace(background=True), generator(0)),
+                **{"backgrounds": images[:2], "background_of": [0, 1, 2, 0]},
+            ),
+            r"background_of must be \(4,\) of numbers below 2, got shape \(4,\) and numbers up to 2",
+        ),
     ]:
         with pytest.raises(ValueError, match=message):
             call()

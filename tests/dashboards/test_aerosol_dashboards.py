@@ -24,9 +24,10 @@ def wait_for_sizes(page, shown_table, expected):
     """Fail unless these sizes stand in the table within a minute."""
     for _ in range(240):
         shown = shown_sizes(shown_table(page))
-        if np.allclose(shown, expected[: len(shown)], atol=0.06, rtol=0.01, equal_nan=True):
+        if len(shown) and np.allclose(shown, expected[: len(shown)], atol=0.06, rtol=0.01, equal_nan=True):
             break
         page.wait_for_timeout(250)
+    assert len(shown)
     np.testing.assert_allclose(shown, expected[: len(shown)], atol=0.06, rtol=0.01)
 
 

@@ -156,7 +156,7 @@ def test_every_kind_of_control_changes_the_figure(page):
     page.get_by_role("slider", name="Dose (1/nm²)").press("End")
     see(page, "dose=1000000.0")
     page.get_by_role("slider", name="Amplitude (nm)").press("Home")
-    see(page, "amplitude_nm=0.2")
+    see(page, "amplitude_nm=0.1")
     unfold(page, "More settings")
     page.get_by_label("Colour").select_option("inferno")
     see(page, "colour='inferno'")
@@ -168,7 +168,7 @@ def test_every_kind_of_control_changes_the_figure(page):
     page.get_by_label("hough").check()
     see(page, "methods=('pcm', 'hough')")
     drawn = page.locator(".pl-figures:visible .js-plotly-plot").evaluate("figure => figure.layout.title.text")
-    changed = "waves=4 amplitude_nm=0.2 shape='square' dose=1000000.0 colour='inferno' smooth=False limit_nm=2.5"
+    changed = "waves=4 amplitude_nm=0.1 shape='square' dose=1000000.0 colour='inferno' smooth=False limit_nm=2.5"
     assert drawn == f"{changed} methods=('pcm', 'hough') seconds=0"
 
 

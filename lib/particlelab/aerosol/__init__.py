@@ -52,6 +52,7 @@ from particlelab.aerosol.imbalance import (
 from particlelab.aerosol.inverse import (
     calibrate_power,
     choose_power,
+    draw_prior,
     find_intervals,
     find_power,
     find_ranks,
@@ -59,27 +60,22 @@ from particlelab.aerosol.inverse import (
     log_likelihood,
     posterior_weights,
 )
-from particlelab.aerosol.inverse_studies import (
-    QUESTION_GROUPS,
-    InverseStudy,
-    Question,
-    answer,
-    ask,
-    count_coverage,
-    draw_prior,
-    gather_series,
-    group_by_strength,
-    infer_all,
-    judge_growth,
+from particlelab.aerosol.inverse_learning import (
     learn,
     learn_growth,
     learn_series,
     load_models,
-    score_estimates,
     survey_to_ask,
     survey_to_learn,
-    tabulate_series,
 )
+from particlelab.aerosol.inverse_scores import (
+    count_coverage,
+    group_by_strength,
+    infer_all,
+    judge_growth,
+    score_estimates,
+)
+from particlelab.aerosol.inverse_studies import BY_SERIES, BY_STEPS, KNOWN, STILL, UNKNOWN, InverseStudy
 from particlelab.aerosol.measurement import (
     MEASURED_ENDINGS,
     MEASURED_FRAMES,
@@ -92,6 +88,7 @@ from particlelab.aerosol.measurement import (
     open_film,
     tell,
 )
+from particlelab.aerosol.one_breath import QUESTION_GROUPS, Question, answer, ask
 from particlelab.aerosol.people import PEOPLE, Person, draw_people, draw_person
 from particlelab.aerosol.pictures import Background, read_backgrounds, to_picture
 from particlelab.aerosol.rendering import Optics, Rendered, mask_cloud, render, render_background, render_depth
@@ -122,6 +119,7 @@ from particlelab.aerosol.segmentation_studies import (
     look,
     summarise_scores,
     train_segmenter,
+    watch_unseen,
 )
 from particlelab.aerosol.series import SeriesModel, fit_series, load_series
 from particlelab.aerosol.sizes import box_dimension, cloud_size, measure_clouds
@@ -137,15 +135,19 @@ from particlelab.aerosol.studies import (
     pick,
     split_chance,
     watch,
+    watch_breath,
     watch_simulation,
 )
-from particlelab.aerosol.surveys import Surveyed, survey
+from particlelab.aerosol.surveys import Surveyed, gather_series, survey, tabulate_series
 from particlelab.aerosol.tuning import tune_sde
 
 __all__ = [
     "BREATH_GROUPS",
+    "BY_SERIES",
+    "BY_STEPS",
     "COMPARED",
     "EXPERIMENTS",
+    "KNOWN",
     "MEASURED_ENDINGS",
     "MEASURED_FRAMES",
     "MEASUREMENT_GROUPS",
@@ -154,9 +156,11 @@ __all__ = [
     "QUESTION_GROUPS",
     "SCORES",
     "SDE",
+    "STILL",
     "TOLD",
     "TUNED",
     "TUNED_HERE",
+    "UNKNOWN",
     "UNSEEN",
     "WEIGHED",
     "WEIGHTINGS",
@@ -297,6 +301,8 @@ __all__ = [
     "tune_sde",
     "tuned_here",
     "watch",
+    "watch_breath",
     "watch_simulation",
+    "watch_unseen",
     "weigh_steps",
 ]

@@ -14,8 +14,10 @@ from pydantic import model_validator
 
 from particlelab.aerosol.clouds import CloudScene, simulate_cloud
 from particlelab.aerosol.people import draw_people
+from particlelab.aerosol.pictures import Background
 from particlelab.aerosol.rendering import Optics, mask_cloud, render, render_background
 from particlelab.aerosol.sizes import cloud_size
+from particlelab.learning.digests import digest
 from particlelab.parameters import parameter
 from particlelab.randomness import generator
 from particlelab.writing import write_bytes, write_text
@@ -88,8 +90,8 @@ def make_dataset(people=11, simulations=13, frames=30, parameters=None, folder=N
 
     Parameters
     ----------
-    people : int or sequence of Person
-        How many, or who.
+    people : int or sequence of Person or Background
+        How many, or who, or users' own pictures of persons (`read_backgrounds`).
     simulations, frames : int
         Simulations of each person, frames of each.
     parameters : Collection or Survey, optional
@@ -120,8 +122,10 @@ def make_dataset(people=11, simulations=13, frames=30, parameters=None, folder=N
     if count < 1 or simulations < 1:
         raise ValueError(f"people and simulations must be at least 1, got {count} and {simulations}")
     persons = draw_people(people) if isinstance(people, int) else list(people)
-    if p.kind == "first" and p.first_simulation + simulations - 1 > len(FIRST_SIMULATIONS):
-        raise ValueError(f"simulations must be at most {len(FIRST_SIMULATIONS)} for kind = 'first', got {simulations}")
+    if p.kind == "first" and (last := p.first_simulation + simulations - 1) > len(FIRST_SIMULATIONS):
+        raise ValueError(
+            f"first_simulation + simulations - 1 = {last} must be at most {len(FIRST_SIMULATIONS)} for kind = 'first'"
+        )
     tasks = [(i, j) for i in range(len(persons)) for j in range(simulations)]
     folder = None if folder is None else _open(Path(folder), p, persons, simulations)
     done = {} if folder is None else _read_parts(folder, tasks)
@@ -191,21 +195,8 @@ def read_pictures(folder):
     return Pictures(*(zarr.open_array(str(Path(folder) / f"{name}.zarr"), mode="r") for name in Pictures._fields))
 
 
-def see_before(parameters, person, number):
-    """Render a person of a data set before the breath.
-
-    Parameters
-    ----------
-    parameters : Collection
-    person : Person or Background
-    number : int
-        Of the person in the data set, from 0.
-
-    Returns
-    -------
-    (H, W, 3) uint8 ndarray
-    """
-    p = parameters
+def _see_before(p, person, number):
+    """Render a person of a data set before the breath, (H, W, 3) uint8; persons are numbered from 0."""
     rng, optics = generator(p.seed, "camera", number, "background"), Optics.select(p.model_dump())
     return render_background(person, rng, p.picture_px, optics=optics)
 
@@ -245,7 +236,7 @@ def _open(folder, p, persons, simulations):
         json.dumps(
             {
                 "parameters": p.model_dump(mode="json"),
-                "people": [person.model_dump(mode="json") for person in persons],
+                "people": [_describe(person) for person in persons],
                 "simulations": simulations,
             }
         )
@@ -261,10 +252,17 @@ def _open(folder, p, persons, simulations):
     for name, colours, dtype in (("images.zarr", (3,), "uint8"), ("masks.zarr", (), "bool")):
         path, chunk = str(folder / name), chunks + colours
         zarr.create_array(path, shape=shape + colours, chunks=chunk, dtype=dtype, overwrite=True)
-    backgrounds = np.stack([see_before(p, person, number) for number, person in enumerate(persons)])
+    backgrounds = np.stack([_see_before(p, person, number) for number, person in enumerate(persons)])
     zarr.create_array(str(folder / "backgrounds.zarr"), data=backgrounds, overwrite=True)
     write_text(about, json.dumps(wanted))
     return folder
+
+
+def _describe(person):
+    """Return what tells a person, or a user's own picture of one, from others."""
+    if isinstance(person, Background):
+        return person._asdict() | {"picture": digest(person.picture)}
+    return person.model_dump(mode="json")
 
 
 def _part(folder, i, j):

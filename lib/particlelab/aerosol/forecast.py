@@ -184,7 +184,7 @@ def _check(times_s, sizes, ahead_s):
             f"times_s and sizes must be (T,) with at least {FEWEST} frames, got {times.shape} and {sizes.shape}"
         )
     if not (np.diff(np.concatenate([times, ahead])) > 0).all() or ahead.ndim != 1 or not len(ahead):
-        raise ValueError("times_s must increase, and ahead_s go on from there")
+        raise ValueError(f"times_s must increase, and ahead_s go on from there, got {times} and {ahead}")
     if not ((sizes >= 0) & (sizes <= 100)).all():
         raise ValueError(f"sizes must be between 0 and 100 %, got {np.nanmin(sizes):g} to {np.nanmax(sizes):g}")
     return times, sizes, ahead

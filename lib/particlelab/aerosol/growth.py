@@ -1,6 +1,5 @@
 """Learning stochastic differential equations from steps, by their likelihood (Gandhi 2022, eq. 2.13)."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import pandas as pd
 
 from particlelab.aerosol import sde_layers
 from particlelab.aerosol.sde import SDE, SDEParameters, check_rng, check_steps
+from particlelab.learning.digests import digest
 from particlelab.learning.epochs import train_epochs
 from particlelab.learning.quiet import load_keras
 from particlelab.randomness import generator
@@ -152,11 +152,3 @@ def _share(progress, member, members):
     """Return a progress of one member of several."""
     named = f"network {member + 1} of {members}, " if members > 1 else ""
     return lambda done, text: progress((member + done) / members, named + text)
-
-
-def digest(*arrays):
-    """Return a text that changes when any of the arrays does."""
-    found = hashlib.sha256()
-    for array in arrays:
-        found.update(np.ascontiguousarray(array))
-    return found.hexdigest()[:16]

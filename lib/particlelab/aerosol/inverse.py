@@ -5,9 +5,12 @@ is the better one, or a learned SDE, which knows steps.
 """
 
 import numpy as np
+from scipy import stats
 
 from particlelab.aerosol.sde import check_rng
+from particlelab.randomness import generator
 
+DRAWS = {1: 256, 2: 512}  # of the prior, by the number of covariates that are not known
 POWERS = np.geomspace(0.005, 2.0, 100)  # of the likelihood, among which calibration chooses
 
 
@@ -69,12 +72,33 @@ def log_likelihood(size_curve, sde, prior, h=None):
     return sde.log_density(x0, x1, h, np.repeat(prior, steps, axis=0)).reshape(m, steps).sum(axis=1)
 
 
+def draw_prior(strengths, winds=None, wind=0.0):
+    """Draw strengths, and winds if they are not known, evenly from what they may be.
+
+    Parameters
+    ----------
+    strengths, winds : (low, high)
+    wind : float
+        The wind where it is known, m/s.
+
+    Returns
+    -------
+    (m, 2) ndarray
+        Quasi-random: the same every time.
+    """
+    free = 1 if winds is None else 2
+    even = stats.qmc.Sobol(free, rng=generator(0, "prior")).random(DRAWS[free])
+    if winds is None:
+        return np.stack([strengths[0] + np.ptp(strengths) * np.sort(even[:, 0]), np.full(len(even), wind)], axis=1)
+    return np.array([strengths[0], winds[0]]) + even * [np.ptp(strengths), np.ptp(winds)]
+
+
 def find_power(sde, frames):
     """Return the power of the likelihood of a series of so many frames.
 
-    A longer series repeats itself more. The card tells powers of some lengths (``powers``); those between are
-    interpolated over the logarithm of the number of frames, shorter and longer ones have the first and the last.
-    Without them it is the ``power`` of the card, or 1.
+    How much a series repeats itself depends on its length. The card tells powers of some lengths (``powers``); those
+    between are interpolated over the logarithm of the number of frames, shorter and longer ones have the first and the
+    last. Without them it is the ``power`` of the card, or 1.
     """
     card = getattr(sde, "card", {})
     if powers := card.get("powers"):
@@ -134,7 +158,8 @@ def calibrate_power(size_curves, covariates, sde, prior, h=None, coverage=0.9):
     Returns
     -------
     power : float
-        The greatest of `POWERS` at which intervals cover as often as wanted; the smallest if none does.
+        The greatest of `POWERS` at which intervals, of all covariates together, cover as often as wanted; the smallest
+        if none does.
     """
     likelihoods = [log_likelihood(curve, sde, prior, h) for curve in size_curves]
     return choose_power(likelihoods, covariates, prior, coverage)

@@ -205,7 +205,7 @@ def examine(film, parameters, progress=None):
     doubt = segmenter.card.get("doubt")
     table.insert(4, "low", (bounds := bound_sizes(probabilities, doubt or DOUBT))[0])
     table.insert(5, "high", bounds[1])
-    seen = np.flatnonzero(table.cloud_size_percent > 0)
+    seen = np.flatnonzero((table.cloud_size_percent > 0) & (table.frame > p.empty_frames))
     if not len(seen):
         raise ValueError(f"no cloud was found in any of the {len(table)} frames of {film.source}")
     grown = table.iloc[seen[0] :]  # before, there was none
@@ -278,7 +278,7 @@ def _measure(film, masks, p):
 
 
 def _ahead(last, horizon, between):
-    """Return the times of the forecast: those of frames to come, of a long one fewer, and the end of the horizon."""
+    """Return the times of the forecast: those of frames to come within the horizon, or of a long one fewer."""
     count = max(1, round(horizon / between))
     if count <= MOST_AHEAD:
         return last + between * np.arange(1, count + 1)

@@ -18,7 +18,7 @@ CHUNK = 8192  # rows that a network sees at the same time
 
 
 class SDEParameters(Parameters):
-    """Networks of an SDE and their training; the document gives the values that its search found (sec. 3.5.6)."""
+    """Networks of an SDE and their training: small ones, for minutes; `TUNED` is the document's (sec. 3.5.6)."""
 
     layers: int = parameter(2, "Hidden layers of each network", low=1, high=36)
     width: int = parameter(50, "Neurons of a layer", low=1, high=1024)
@@ -48,7 +48,7 @@ class SDEParameters(Parameters):
         return self
 
 
-TUNED = SDEParameters(layers=8, width=448, learning_rate=1e-3, decay=False)  # what the document's search found
+TUNED = SDEParameters(layers=8, width=448, learning_rate=1e-3, decay=False)  # by the document's search
 
 
 class Bands(NamedTuple):
@@ -352,6 +352,8 @@ def _load(path, weights, card):
         blank = np.zeros((1, sde.dimension))
         sde.drift(blank, np.zeros((1, sde.covariates)))
     except (KeyError, TypeError, ValueError):
+        if "dimension" in card:
+            raise ValueError(f"{path} is damaged: its weights are not those of its card") from None
         said = card.get("purpose", "nothing")
         raise ValueError(f"{path} holds no stochastic differential equation: its card says {said!r}") from None
     return sde

@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
+from particlelab.learning.digests import digest
 from particlelab.learning.models import half_precision, load_trained, save_model
 from particlelab.measure.segmentation import confusion
 from particlelab.parameters import Parameters, parameter
 from particlelab.randomness import generator
 
 BATCH = 16  # images that are looked at together
+COMPARED = 50  # images, about, by which a checkpoint knows its data
 ENCODER_STRIDE = 32  # an encoder of segmentation_models_pytorch sees one pixel for so many at its deepest
 
 
@@ -154,7 +156,9 @@ def segment(images, model="default", progress=None, background=None):
     return masks[0] if images.ndim == 3 else masks
 
 
-def train_unet(images, masks, parameters=None, rng=None, folder=None, progress=None, backgrounds=None, of=None):
+def train_unet(
+    images, masks, parameters=None, rng=None, folder=None, progress=None, backgrounds=None, background_of=None
+):
     """Train a network to find clouds, from images and their true masks.
 
     Each iteration sees pieces of other images, flipped and blurred at random (the document's augmentations, by
@@ -174,7 +178,7 @@ def train_unet(images, masks, parameters=None, rng=None, folder=None, progress=N
         Called with the share that is done and a text.
     backgrounds : (k, H, W, 3) uint8 array, optional
         Pictures before a breath, if the parameters want a ``background``.
-    of : (n,) int array, optional
+    background_of : (n,) int array, optional
         The number of each image's background among them.
 
     Returns
@@ -200,23 +204,23 @@ def train_unet(images, masks, parameters=None, rng=None, folder=None, progress=N
         )
     if min(images.shape[1:3]) < p.piece_px:
         raise ValueError(f"images of {images.shape[1]} by {images.shape[2]} are smaller than piece_px = {p.piece_px}")
-    if p.background != (backgrounds is not None) or (p.background and len(of) != len(images)):
-        raise ValueError(
-            f"backgrounds, and of for each of {len(images)} images, must be given if background = True, and only then"
-        )
-    seed = int(rng.integers(2**31))
+    if p.background:
+        _check_backgrounds(backgrounds, background_of, images)
+    elif backgrounds is not None:
+        raise ValueError("backgrounds must be None for background = False")
+    seed, some = int(rng.integers(2**31)), slice(None, None, max(1, len(images) // COMPARED))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = build_network(p).to(memory_format=torch.channels_last)
     history = training.train(
         network,
-        _Pieces(images, masks, p, seed, backgrounds, of),
+        _Pieces(images, masks, p, seed, backgrounds, background_of),
         _loss,
         lambda network: _optimiser(network, p),
         iterations=p.iterations,
         seed=seed,
         folder=folder,
-        name=f"{p.replace(workers=0)!r}, {seed}, {len(images)} images",
+        name=f"{p.replace(workers=0)!r}, {seed}, {len(images)} images, {digest(images[some], masks[some])}",
         workers=p.workers,
         progress=progress,
     )
@@ -311,6 +315,19 @@ def _check_images(images):
     return images
 
 
+def _check_backgrounds(backgrounds, background_of, images):
+    if backgrounds is None or background_of is None:
+        raise ValueError("backgrounds and background_of must be given for background = True")
+    if backgrounds.ndim != 4 or backgrounds.shape[1:] != tuple(images.shape[1:]):
+        raise ValueError(f"backgrounds must be (k, {str(tuple(images.shape[1:]))[1:]}, got {backgrounds.shape}")
+    numbers = np.asarray(background_of)
+    if numbers.shape != (len(images),) or numbers.min() < 0 or numbers.max() >= len(backgrounds):
+        raise ValueError(
+            f"background_of must be ({len(images)},) of numbers below {len(backgrounds)}, got shape {numbers.shape} "
+            f"and numbers up to {numbers.max(initial=-1)}"
+        )
+
+
 def _to_tensor(images, backgrounds=None):
     """Return images (B, H, W, 3) uint8 as (B, 3, H, W) from 0 to 1, and what they differ by from their backgrounds."""
     import torch
@@ -322,9 +339,9 @@ def _to_tensor(images, backgrounds=None):
 class _Pieces:
     """The n-th batch of a training: pieces of images and of their masks, the same at every call."""
 
-    def __init__(self, images, masks, parameters, seed, backgrounds, of):
+    def __init__(self, images, masks, parameters, seed, backgrounds, background_of):
         self.images, self.masks, self.parameters, self.seed = images, masks, parameters, seed
-        self.backgrounds, self.of = backgrounds, of
+        self.backgrounds, self.background_of = backgrounds, background_of
 
     def __call__(self, n):
         import albumentations
@@ -346,7 +363,7 @@ class _Pieces:
             window = np.s_[top : top + p.piece_px, left : left + p.piece_px]
             piece = {"image": self.images[which][window], "mask": np.asarray(self.masks[which][window], np.float32)}
             if p.background:
-                background = self.backgrounds[self.of[which]]
+                background = self.backgrounds[self.background_of[which]]
                 piece["background"] = (_disturb(background, rng) if rng.random() < p.disturbed else background)[window]
             changed = change(**piece)
             images.append(changed["image"])

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pandas as pd
+from pydantic import model_validator
 
 from particlelab.aerosol.dataset import Collection, make_dataset, read_pictures
 from particlelab.aerosol.doubt import calibrate_doubt, survey_pictures
 from particlelab.aerosol.people import draw_people
-from particlelab.aerosol.segmentation import UNetTraining, load_segmenter, score_masks, train_unet
+from particlelab.aerosol.segmentation import UNetTraining, load_segmenter, score_masks, segment, train_unet
 from particlelab.aerosol.sizes import cloud_size
-from particlelab.aerosol.studies import Breath, watch, watch_simulation
+from particlelab.aerosol.studies import DatasetStudy, OneBreath, watch, watch_simulation
 from particlelab.parameters import parameter
 from particlelab.randomness import generator
 
@@ -31,8 +32,24 @@ class SegmentationStudy(Collection, UNetTraining):
     further_simulations: int = parameter(5, "Simulations of each of them", low=1, high=1000)
     test_simulations: int = parameter(1, "Simulations of each person, to test with", low=1, high=1000)
 
+    @model_validator(mode="after")
+    def _tested_on_what_is_new(self):
+        """Each number of a simulation is one cloud: those of the training must not be those of the test."""
+        p = self
+        if p.kind != "fresh":
+            raise ValueError(f"kind = {p.kind!r} must be 'fresh': the first data set has seven different clouds only")
+        for name, first, persons, simulations, limit in (
+            ("simulations", p.first_simulation, p.people - TESTED, p.simulations, UNSEEN),
+            ("test_simulations", UNSEEN, p.people, p.test_simulations, FURTHER),
+            ("further_simulations", FURTHER, p.further_people, p.further_simulations, STRANGERS_FIRST),
+        ):
+            if first + persons * simulations > limit:
+                most = (limit - first) // persons
+                raise ValueError(f"{name} = {simulations} must be at most {most} for {persons} persons")
+        return self
 
-class Looked(Breath):
+
+class Looked(OneBreath):
     """A breath, and the network that looks for its cloud; within what a page can show."""
 
     model: str = parameter("default", "A network that ships (default, with-background), or the path of a file")
@@ -73,8 +90,25 @@ def find_cloud(segmenter, watched):
     -------
     (frames, H, W) bool ndarray
     """
-    background = watched.background if segmenter.background else None
-    return segmenter.probabilities(watched.images, background=background) > 0.5
+    return segment(watched.images, segmenter, background=watched.background if segmenter.background else None)
+
+
+def watch_unseen(parameters, person, simulation=1):
+    """Make one of the breaths that no network is trained on, with its pictures.
+
+    Parameters
+    ----------
+    parameters : SegmentationStudy
+    person, simulation : int
+        Their numbers, from 1.
+
+    Returns
+    -------
+    Watched
+    """
+    p = parameters
+    unseen = {"first_simulation": UNSEEN, "simulations": p.test_simulations, "workers": 1}
+    return watch_simulation(DatasetStudy.select(p.model_dump() | unseen), person, simulation)
 
 
 def train_segmenter(parameters, folder=None, progress=None):
@@ -109,7 +143,9 @@ def train_segmenter(parameters, folder=None, progress=None):
         parts.append((images.reshape(-1, *images.shape[3:]), masks.reshape(-1, *masks.shape[3:]), backgrounds))
     images, masks, backgrounds = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     training, rng = UNetTraining.select(p.model_dump()), generator(p.seed, "U-Net")
-    behind = {"backgrounds": backgrounds, "of": np.repeat(np.arange(len(lengths)), lengths)} if p.background else {}
+    behind = {}
+    if p.background:
+        behind = {"backgrounds": backgrounds, "background_of": np.repeat(np.arange(len(lengths)), lengths)}
     told = _share_of(report, 0.5, 0.5)
     segmenter = train_unet(images, masks, training, rng, folder / "training", told, **behind)
     segmenter.card["pictures"] = survey_pictures(images.reshape(-1, p.frames, *images.shape[1:]))
@@ -162,10 +198,10 @@ def judge_segmenters(segmenters, parameters, progress=None):
         ``simulation``, ``frame``, ``strength``, ``accuracy`` and ``dice`` (eq. 3.1 and 3.2), ``true`` and ``found``
         cloud size in %.
     """
-    p, rows = parameters.replace(first_simulation=UNSEEN, simulations=parameters.test_simulations), []
-    tasks = [(person + 1, simulation + 1) for person in range(p.people) for simulation in range(p.simulations)]
+    p, rows = parameters, []
+    tasks = [(person + 1, simulation + 1) for person in range(p.people) for simulation in range(p.test_simulations)]
     for number, (person, simulation) in enumerate(tasks):
-        watched = watch_simulation(p, person, simulation)
+        watched = watch_unseen(p, person, simulation)
         about = {"person": person, "person_seen": person <= p.people - TESTED, "simulation": simulation}
         about["strength"] = watched.table.Strength.iloc[0]
         for name, segmenter in segmenters.items():

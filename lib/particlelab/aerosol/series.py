@@ -133,7 +133,10 @@ def fit_series(sizes, covariates, h, names=("strength",), card=None):
     if sizes.ndim != 2 or known.ndim != 2 or len(known) != len(sizes) or known.shape[1] != len(names):
         raise ValueError(f"sizes (n, T) need covariates (n, {len(names)}), got {sizes.shape} and {known.shape}")
     if not (np.isfinite(sizes).all() and np.isfinite(known).all()) or (sizes < 0).any():
-        raise ValueError("sizes and covariates must be finite, and sizes not negative")
+        raise ValueError(
+            "sizes and covariates must be finite, and sizes not negative, got values from "
+            f"{np.min(sizes):g} and {np.min(known):g} to {np.max(sizes):g} and {np.max(known):g}"
+        )
     if not h > 0:
         raise ValueError(f"h must be positive, got {h!r}")
     if len(sizes) < 50:

@@ -7,7 +7,7 @@ import pandas as pd
 from pydantic import Field
 
 from particlelab.aerosol.clouds import CloudScene, simulate_cloud
-from particlelab.aerosol.dataset import Collection, choose_scene, make_dataset, see_before
+from particlelab.aerosol.dataset import Collection, choose_scene, make_dataset
 from particlelab.aerosol.people import PEOPLE, draw_people
 from particlelab.aerosol.rendering import Optics, mask_cloud, render, render_background
 from particlelab.aerosol.sizes import cloud_size
@@ -50,7 +50,7 @@ class DatasetStudy(Collection):
     workers: int = parameter(2, "Processes", low=1, high=64)
 
 
-class Breath(Parameters):
+class OneBreath(Parameters):
     """A person who breathes out; within what a page can show."""
 
     strength: float = parameter(8.0, "Strength of the turbulence; the document's are 1 to 15", low=0, high=20)
@@ -66,8 +66,13 @@ class Breath(Parameters):
     buoyancy_m_s2: float = parameter(0.5, "Acceleration upwards", unit="m/s^2", low=-3, high=3)
     breath_variation: float = parameter(0.05, "How much breaths differ", low=0, high=0.3)
     person: int = parameter(1, "Number of the person; the document has 11", low=1, high=40)
-    outlines: bool = parameter(True, "Draw the outline of the true mask")
     seed: int = parameter(1, "Another number is another breath", low=0, high=9999)
+
+
+class Breath(OneBreath):
+    """A breath, and whether its true mask is shown."""
+
+    outlines: bool = parameter(True, "Draw the outline of the true mask")
 
 
 class Picked(Parameters):
@@ -98,11 +103,34 @@ def watch(parameters, progress=None):
     Watched
     """
     p = parameters
-    scene, person = CloudScene.select(p.model_dump()), draw_people(p.person)[-1]
-    density = simulate_cloud(scene, p.seed, progress=progress)
-    rng = generator(p.seed, "camera")
-    images, masks = render(density, person, rng, scene=scene, optics=Optics())
-    return Watched(images, masks, render_background(person, rng), _tabulate(scene, p.seed, 0, cloud_size(masks)))
+    return watch_breath(CloudScene.select(p.model_dump()), draw_people(p.person)[-1], p.seed, progress=progress)
+
+
+def watch_breath(scene, person, seed, rng=None, size=256, optics=None, progress=None):
+    """Simulate and draw one breath.
+
+    Parameters
+    ----------
+    scene : CloudScene
+    person : Person or Background
+    seed : int
+        Of the breath.
+    rng : numpy.random.Generator, optional
+        Of the camera; by default of the same seed.
+    size, optics
+        As for `render`.
+    progress : callable, optional
+        Called with the share that is done and a text.
+
+    Returns
+    -------
+    Watched
+    """
+    rng = rng or generator(seed, "camera")
+    density = simulate_cloud(scene, seed, progress=progress)
+    images, masks = render(density, person, rng, size, scene=scene, optics=optics)
+    background = render_background(person, rng, size, optics=optics)
+    return Watched(images, masks, background, _tabulate(scene, seed, 0, cloud_size(masks)))
 
 
 def grow(scene, strengths, repeats=1, seed=1, engine="native", progress=None):
@@ -184,7 +212,8 @@ def make_both(parameters, progress=None):
     for kind, simulations in (("fresh", p.simulations), ("first", p.first_simulations)):
         begun, share = shares[kind]
         report = None if progress is None else _part_of(progress, begun, share, kind)
-        collection = Collection.select(p.model_dump() | {"kind": kind})
+        first = p.first_simulation if kind == "fresh" else 1  # the first data set has seven simulations, and no others
+        collection = Collection.select(p.model_dump() | {"kind": kind, "first_simulation": first})
         tables.append(make_dataset(p.people, simulations, p.frames, collection, None, p.workers, report))
     return tuple(tables)
 
@@ -206,9 +235,8 @@ def watch_simulation(parameters, person, simulation):
     scene, seed = choose_scene(p, (person - 1) * p.simulations + simulation - 1, simulation - 1)
     one = draw_people(p.people)[person - 1]
     rng, optics = generator(p.seed, "camera", person - 1, seed, simulation - 1), Optics.select(p.model_dump())
-    images, masks = render(simulate_cloud(scene, seed), one, rng, p.picture_px, scene=scene, optics=optics)
-    table = _tabulate(scene, seed, simulation - 1, cloud_size(masks), person)
-    return Watched(images, masks, see_before(p, one, person - 1), table)
+    watched = watch_breath(scene, one, seed, rng, p.picture_px, optics)
+    return watched._replace(table=watched.table.assign(Person=person, Simulation=simulation))
 
 
 def pick(parameters):
@@ -229,11 +257,11 @@ def pick(parameters):
     return watch_simulation(DatasetStudy(kind=p.kind), p.person, p.simulation)
 
 
-def _tabulate(scene, seed, number, sizes, person=1):
+def _tabulate(scene, seed, number, sizes):
     """Return the cloud sizes of one simulation as rows of a data set."""
     return pd.DataFrame(
         {
-            "Person": person,
+            "Person": 1,
             "Simulation": number + 1,
             "Frame No": np.arange(1, len(sizes) + 1),
             "Cloud Size": sizes,

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from particlelab.aerosol.dataset import make_dataset
 from particlelab.aerosol.people import draw_people
@@ -45,3 +46,30 @@ def survey(parameters, n, first_person=1, workers=None, progress=None):
     table = make_dataset(people, 1, parameters.frames, parameters, None, workers, progress)
     sizes = table["Cloud Size"].to_numpy().reshape(n, parameters.frames)
     return Surveyed(sizes, table[["Strength", "Wind Factor"]].to_numpy()[:: parameters.frames])
+
+
+def steps_of(surveyed, told=1):
+    """Return sizes before and after each step, (n,), and covariates, (n, told)."""
+    sizes, steps = surveyed.sizes, surveyed.sizes.shape[1] - 1
+    return sizes[:, :-1].ravel(), sizes[:, 1:].ravel(), np.repeat(surveyed.covariates[:, :told], steps, axis=0)
+
+
+def gather_series(table, persons=None):
+    """Return the series of a data set, as of `make_dataset`, as `Surveyed`: of all persons, or of some by number."""
+    table = table.sort_values(["Person", "Simulation", "Frame No"])
+    table = table if persons is None else table[table.Person.isin(list(persons))]
+    frames = table["Frame No"].nunique()
+    covariates = table[["Strength", "Wind Factor"]].to_numpy()[::frames]
+    return Surveyed(table["Cloud Size"].to_numpy().reshape(-1, frames), covariates)
+
+
+def tabulate_series(surveyed):
+    """Return series as the rows of a data set: ``Person``, ``Simulation``, ``Frame No``, ``Cloud Size``, ``Strength``.
+
+    Each is that of a person of its own, and has the column ``Wind Factor`` too.
+    """
+    n, frames = surveyed.sizes.shape
+    columns = {"Person": np.arange(1, n + 1), "Simulation": np.ones(n, int)}
+    columns |= dict(zip(("Strength", "Wind Factor"), surveyed.covariates.T, strict=True))
+    table = pd.DataFrame(columns).loc[np.repeat(np.arange(n), frames)].reset_index(drop=True)
+    return table.assign(**{"Frame No": np.tile(np.arange(1, frames + 1), n), "Cloud Size": surveyed.sizes.ravel()})

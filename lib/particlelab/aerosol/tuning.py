@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from particlelab.aerosol.growth import digest, make_examples, make_network, prepare_sde
+from particlelab.aerosol.growth import make_examples, make_network, prepare_sde
 from particlelab.aerosol.sde import SDEParameters, check_rng, check_steps
+from particlelab.learning.digests import digest
 from particlelab.learning.epochs import train_epochs
 from particlelab.learning.quiet import load_keras
 from particlelab.writing import write_text

@@ -1,10 +1,10 @@
 """Training of networks on simulated projections (Sullivan 2020, sec. 2.3, 2.4 and 4)."""
 
-import hashlib
 from typing import Literal
 
 import numpy as np
 
+from particlelab.learning.digests import digest
 from particlelab.learning.epochs import train_epochs
 from particlelab.learning.quiet import load_keras
 from particlelab.parameters import parameter
@@ -115,7 +115,7 @@ def train(feature, dataset, validation, parameters=None, start=None, folder=None
         patience=p.patience,
         seed=p.seed,
         folder=folder,
-        name=f"{feature}, {p!r}, {first.x.shape}, {_digest(first.x, first.y, validation.x, validation.y, *given)}",
+        name=f"{feature}, {p!r}, {first.x.shape}, {digest(first.x, first.y, validation.x, validation.y, *given)}",
         progress=progress,
     )
     return symmetrise(model, MIRRORED[feature]) if p.symmetric else model, history
@@ -157,14 +157,6 @@ def _examples(data, tasks):
 def _alone(by_task):
     """Return what there is for the only task, or for several a dictionary, as Keras wants it."""
     return by_task if len(by_task) > 1 else next(iter(by_task.values()))
-
-
-def _digest(*arrays):
-    """Return a text that changes when any of the arrays does."""
-    found = hashlib.sha256()
-    for array in arrays:
-        found.update(np.ascontiguousarray(array))
-    return found.hexdigest()[:16]
 
 
 def _take_over(model, start):

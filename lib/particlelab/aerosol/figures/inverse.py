@@ -5,12 +5,13 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from particlelab.aerosol.figures.look import BELOW
+from particlelab.aerosol.inverse_studies import BY_SERIES, BY_STEPS, KNOWN, STILL, UNKNOWN
 from particlelab.drawing import BLACK, BLUE, GREEN, ORANGE, PALETTE, RED
 
-METHODS = {"whole series": BLUE, "learned steps": ORANGE}  # colours
+METHODS = {BY_SERIES: BLUE, BY_STEPS: ORANGE}  # colours
 TITLES = {"strength": "Strength of the turbulence", "wind": "Wind, to the right / m/s"}
 MARKS = {"strength": "strength", "wind": "wind / m/s"}
-ASKED = {"still air": "circle", "wind known": "diamond", "wind unknown": "square"}
+ASKED = {STILL: "circle", KNOWN: "diamond", UNKNOWN: "square"}
 BINS = 28  # of a posterior
 
 
