@@ -7,7 +7,7 @@ import tifffile
 from PIL import Image
 
 from particlelab import aerosol
-from particlelab.aerosol import films, sde_layers
+from particlelab.aerosol import figures, films, sde_layers
 from particlelab.aerosol.segmentation import Segmenter, UNetTraining, build_network
 from particlelab.randomness import generator
 from particlelab.reading import ReadError
@@ -99,6 +99,9 @@ def test_a_disk_that_grows_has_its_sizes_speed_and_forecast(options):
     assert len(ahead) == 10 and ((ahead.fit_low < true) & (true < ahead.fit_high)).all()
     assert ahead.fit_percent.to_numpy() == pytest.approx(true.to_numpy(), rel=0.03)
     assert known.value["forecast at 1.16 s"] == ahead.fit_percent.iloc[-1]
+    drawn = {trace.name: trace for trace in figures.measured_sizes(table).data}
+    assert list(drawn["measured"].y) == list(rows.cloud_size_percent)
+    assert list(drawn["forecast"].x) == list(ahead.time_s) and len(drawn["forecast, 95 %"].y) == 2 * len(ahead)
     assert ahead.cloud_size_percent.isna().all()
 
 

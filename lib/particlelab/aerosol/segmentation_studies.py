@@ -107,7 +107,7 @@ def watch_unseen(parameters, person, simulation=1):
     Watched
     """
     p = parameters
-    unseen = {"first_simulation": UNSEEN, "simulations": p.test_simulations, "workers": 1}
+    unseen = {"first_simulation": UNSEEN, "simulations": p.test_simulations, "workers": 1}  # those of p cut pieces
     return watch_simulation(DatasetStudy.select(p.model_dump() | unseen), person, simulation)
 
 

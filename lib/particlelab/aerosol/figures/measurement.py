@@ -1,9 +1,8 @@
 """What was measured in a user's film: the cloud's outline in its frames, and how its size went on."""
 
-import numpy as np
 import plotly.graph_objects as go
 
-from particlelab.aerosol.figures.clouds import playing
+from particlelab.aerosol.figures.clouds import evenly, playing
 from particlelab.aerosol.figures.look import BELOW, SIZE
 from particlelab.drawing import BLUE, ORANGE
 
@@ -22,7 +21,7 @@ def measured_playing(frames, masks):
     -------
     plotly.graph_objects.Figure
     """
-    some = np.unique(np.linspace(0, len(frames) - 1, min(MOST_SHOWN, len(frames))).round().astype(int))
+    some = evenly(len(frames), MOST_SHOWN)
     return playing(frames[some], masks[some])
 
 
