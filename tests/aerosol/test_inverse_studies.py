@@ -238,5 +238,3 @@ def test_what_cannot_be_asked_is_said(model):
         InverseStudy(training=3000)
     with pytest.raises(ValueError, match=r"first_simulation \+ series - 1 = 500060 must be at most 100000"):
         InverseStudy(first_simulation=500_001)
-    with pytest.raises(ValueError, match="kind = 'first' must be 'fresh'"):
-        InverseStudy(kind="first")

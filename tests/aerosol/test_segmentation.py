@@ -58,6 +58,34 @@ def test_a_background_tells_a_new_disc_from_those_that_were_there_before():
             segment(images, model, background=background)
 
 
+def test_a_training_goes_on_from_another_one():
+    start = train_unet(*discs(60, generator(0)), LITTLE, generator(1))
+    images, masks = discs(20, generator(2))
+    p = LITTLE.replace(iterations=1, learning_rate=1e-6)
+    further, anew = (train_unet(images, masks, p, generator(3), start=first) for first in (start, None))
+    assert np.mean(segment(images, further) != segment(images, start)) < 0.01
+    assert (
+        score_masks(masks, segment(images, anew)).dice["all"]
+        < 0.8
+        < score_masks(masks, segment(images, further)).dice["all"]
+    )
+    assert further.card["started from"]["iterations"] == LITTLE.iterations
+    with pytest.raises(ValueError, match="start has a network of another form"):
+        train_unet(images, masks, p.replace(widths=(8, 8)), generator(3), start=start)
+
+
+def test_pieces_get_noise_of_any_deviation_up_to_the_largest():
+    """The variance of noise whose deviation is drawn evenly from 0 to s is s squared thirds."""
+    grey, nothing = np.full((20, 64, 64, 3), 128, np.uint8), np.zeros((20, 64, 64), bool)
+    p = UNetTraining(noise=24.0, batch=200, piece_px=64, blur=0.0)
+    pieces, _ = segmentation._Pieces(grey, nothing, p, 0, None, None)(0)
+    deviations = 255 * pieces.std(dim=(1, 2, 3)).numpy()
+    assert deviations.min() < 1 and 23 < deviations.max() < 24.5
+    assert np.mean(deviations**2) == pytest.approx(24**2 / 3, rel=0.2)
+    quiet, _ = segmentation._Pieces(grey, nothing, p.replace(noise=0.0), 0, None, None)(0)
+    assert quiet.std() == 0
+
+
 def test_a_segmenter_comes_back_from_its_file(segmenter, tmp_path):
     images, _ = discs(5, generator(4))
     again = segment(images, segmenter.save(tmp_path / "some.safetensors"))

@@ -33,15 +33,12 @@ STEPS = 2  # of a frame, at least
 MOST_SPREAD = 2.5  # standard deviations beyond which no breath is drawn
 
 
-class CloudScene(Parameters):
-    """A breath in a room; defaults are those of the document's fresh dataset, but for Strength, which it draws."""
+class Room(Parameters):
+    """A room and a breath, but for what data sets draw: the defaults are those of the document's fresh one."""
 
-    strength: float = parameter(8.0, "Strength of the turbulence; the document's are 1 to 15", low=0, high=50)
     size: float = parameter(0.0, "Size of its eddies in units of 0.075 m; 0 is 1, as in Blender", low=0, high=10)
     flow: float = parameter(0.0, "How far the turbulence is a flow that drags the air along", low=0, high=20)
     noise_amount: float = parameter(0.2, "What chance adds to the strength in each frame and cell", low=0, high=20)
-    wind_factor: float = parameter(0.0, "Wind, to the right", unit="m/s", low=-2, high=2)
-
     dimensions: Literal[2, 3] = parameter(3, "Dimensions of the flow")
     frames: int = parameter(30, "Frames", low=1, high=1000)
     frame_time_s: float = parameter(0.04, "Time from one frame to the next", unit="s", above=0, high=1)
@@ -80,6 +77,13 @@ class CloudScene(Parameters):
     def turbulence_length_m(self):
         """Correlation length of the turbulence."""
         return EDDY * UNIT_M * (self.size or 1.0)
+
+
+class CloudScene(Room):
+    """A breath in a room, with the air that moves there."""
+
+    strength: float = parameter(8.0, "Strength of the turbulence; the document's are 1 to 15", low=0, high=50)
+    wind_factor: float = parameter(0.0, "Wind, to the right", unit="m/s", low=-2, high=2)
 
 
 class Breath(NamedTuple):

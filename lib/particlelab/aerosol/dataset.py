@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import model_validator
 
-from particlelab.aerosol.clouds import CloudScene, simulate_cloud
+from particlelab.aerosol.clouds import CloudScene, Room, simulate_cloud
 from particlelab.aerosol.people import draw_people
 from particlelab.aerosol.pictures import Background
 from particlelab.aerosol.rendering import Optics, mask_cloud, render, render_background
@@ -41,12 +41,9 @@ FIRST_SIMULATIONS = (  # four strengths, and other parameters that vary: the fir
 )
 
 
-class Collection(CloudScene, Optics):
-    """How a data set is made; the strength and the seed of a simulation are those of its kind."""
+class _Breaths(Room):
+    """What all data sets have."""
 
-    kind: Literal["fresh", "first"] = parameter(
-        "fresh", "Strength and seed vary (document, section 3.5.4), or its first, inconsistent settings"
-    )
     strength_low: int = parameter(1, "Smallest strength", low=0, high=50)
     strength_high: int = parameter(15, "Largest strength", low=0, high=50)
     picture_px: int = parameter(256, "Edge of a picture", unit="px", low=32, high=2048)
@@ -59,8 +56,32 @@ class Collection(CloudScene, Optics):
             raise ValueError(f"strength_low = {self.strength_low} must be at most strength_high = {self.strength_high}")
         return self
 
+    @property
+    def first(self):
+        """Whether this is the document's first data set."""
+        return False
 
-class Survey(Collection):
+
+class Recording(_Breaths, Optics):
+    """Breaths that a camera sees, all in the same wind."""
+
+    wind_factor: float = parameter(0.0, "Wind, to the right", unit="m/s", low=-2, high=2)
+
+
+class Collection(Recording):
+    """How a data set is made; the strength and the seed of a simulation are those of its kind."""
+
+    kind: Literal["fresh", "first"] = parameter(
+        "fresh", "Strength and seed vary (document, section 3.5.4), or its first, inconsistent settings"
+    )
+
+    @property
+    def first(self):
+        """Whether this is the document's first data set."""
+        return self.kind == "first"
+
+
+class Survey(_Breaths):
     """A data set to infer parameters from: strengths are any number, and the wind varies too."""
 
     wind_low: float = parameter(0.0, "Smallest wind", unit="m/s", low=-2, high=2)
@@ -122,7 +143,7 @@ def make_dataset(people=11, simulations=13, frames=30, parameters=None, folder=N
     if count < 1 or simulations < 1:
         raise ValueError(f"people and simulations must be at least 1, got {count} and {simulations}")
     persons = draw_people(people) if isinstance(people, int) else list(people)
-    if p.kind == "first" and (last := p.first_simulation + simulations - 1) > len(FIRST_SIMULATIONS):
+    if p.first and (last := p.first_simulation + simulations - 1) > len(FIRST_SIMULATIONS):
         raise ValueError(
             f"first_simulation + simulations - 1 = {last} must be at most {len(FIRST_SIMULATIONS)} for kind = 'first'"
         )
@@ -130,7 +151,7 @@ def make_dataset(people=11, simulations=13, frames=30, parameters=None, folder=N
     folder = None if folder is None else _open(Path(folder), p, persons, simulations)
     done = {} if folder is None else _read_parts(folder, tasks)
     left = [task for task in tasks if task not in done]
-    if p.kind == "first":
+    if p.first:
         left.sort(key=lambda task: task[1])  # persons of the same cloud follow each other
     workers = min(workers or os.cpu_count() or 1, max(1, len(left)))
     context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
@@ -156,7 +177,7 @@ def choose_scene(parameters, number, simulation):
 
     Parameters
     ----------
-    parameters : Collection
+    parameters : Collection or Survey
     number : int
         Of the simulation among those of all persons, from 0: the fresh data set draws its strength by it.
     simulation : int
@@ -168,7 +189,7 @@ def choose_scene(parameters, number, simulation):
     seed : int
     """
     p, first = parameters, parameters.first_simulation - 1
-    if p.kind == "first":
+    if p.first:
         return CloudScene.select(p.model_dump() | FIRST_SIMULATIONS[first + simulation]), FIRST_SEED
     seed = first + number + 1
     if isinstance(p, Survey):
@@ -217,7 +238,7 @@ def _make(p, person, i, j, simulations, folder):
     sums = sum(values.values()) + seed
     table = pd.DataFrame({"Person": i + 1, "Simulation": j + 1, "Frame No": np.arange(1, len(masks) + 1)})
     table["Cloud Size"] = cloud_size(masks)
-    table = table.assign(**values, Seed=seed, Parameter=sums if p.kind == "first" else scene.strength)
+    table = table.assign(**values, Seed=seed, Parameter=sums if p.first else scene.strength)
     table = table[[*table.columns[:8], "Seed", "Wind Factor", "Parameter"]]  # in the document's order
     if folder is not None:
         import zarr

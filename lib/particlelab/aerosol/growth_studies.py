@@ -22,7 +22,7 @@ from particlelab.aerosol.experiments import (
 )
 from particlelab.aerosol.growth import fit_sde
 from particlelab.aerosol.residuals import check_step
-from particlelab.aerosol.sde import SDE, SDEParameters
+from particlelab.aerosol.sde import SDE, SDEParameters, SDETraining
 from particlelab.aerosol.studies import DatasetStudy
 from particlelab.aerosol.tuning import SPACES, tune_sde
 from particlelab.parameters import Parameters, parameter
@@ -52,7 +52,7 @@ class _Data(Parameters):
         return DatasetStudy(**{name: getattr(self, name) for name in names})
 
 
-class _Trainings(SDEParameters):
+class _Trainings(SDETraining):
     """How often, and how long."""
 
     standardise: bool = parameter(
@@ -66,7 +66,7 @@ class _Trainings(SDEParameters):
     @property
     def training(self):
         """The `SDEParameters` of one network."""
-        return SDEParameters.select(dict(self)).replace(members=1)
+        return SDEParameters(**{name: getattr(self, name) for name in SDETraining.model_fields})
 
 
 class GrowthStudy(_Trainings, _Data):

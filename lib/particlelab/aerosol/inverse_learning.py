@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from particlelab.aerosol.clouds import CloudScene
+from particlelab.aerosol.clouds import Room
 from particlelab.aerosol.dataset import Survey
 from particlelab.aerosol.growth import fit_sde
 from particlelab.aerosol.inverse import calibrate_power, choose_power, draw_prior
@@ -185,8 +185,7 @@ def load_models(series="series-with-wind", steps="growth-with-wind", asked=None)
 
 def _scene(parameters):
     """Return what makes the clouds of a study, but for what varies from one to the next."""
-    varied = {"strength", "wind_factor", "frames"}
-    names = (set(CloudScene.model_fields) - varied) | {"strength_low", "strength_high", "wind_low", "wind_high"}
+    names = (set(Room.model_fields) - {"frames"}) | {"strength_low", "strength_high", "wind_low", "wind_high"}
     return {name: value for name, value in parameters.model_dump(mode="json").items() if name in names}
 
 

@@ -37,8 +37,6 @@ class InverseStudy(Survey):
     def _together(self):
         if max(self.frames_compared) > self.frames:
             raise ValueError(f"frames_compared must be at most frames = {self.frames}, got {self.frames_compared}")
-        if self.kind != "fresh":
-            raise ValueError(f"kind = {self.kind!r} must be 'fresh': strengths of the first data set are no draws")
         if self.training + self.calibration > STRANGERS:
             raise ValueError(
                 f"training + calibration = {self.training + self.calibration} must be at most {STRANGERS}: persons "

@@ -17,7 +17,7 @@ from particlelab.parameters import Parameters, parameter
 CHUNK = 8192  # rows that a network sees at the same time
 
 
-class SDEParameters(Parameters):
+class SDETraining(Parameters):
     """Networks of an SDE and their training: small ones, for minutes; `TUNED` is the document's (sec. 3.5.6)."""
 
     layers: int = parameter(2, "Hidden layers of each network", low=1, high=36)
@@ -33,6 +33,11 @@ class SDEParameters(Parameters):
     )
     validation: float = parameter(0.2, "Share of the steps that is held back for the validation", above=0, below=1)
     scheme: Literal["euler", "milstein"] = parameter("euler", "Scheme whose likelihood is used")
+
+
+class SDEParameters(SDETraining):
+    """Networks of an SDE of any dimension, one or several."""
+
     diffusivity: Literal["diagonal", "triangular", "spd"] = parameter(
         "diagonal", "Form of the diffusivity in more than one dimension"
     )

@@ -39,6 +39,13 @@ class UNetTraining(Parameters):
     mirrored: float = parameter(0.5, "Share of pieces that are flipped from left to right", low=0, high=1)
     upside_down: float = parameter(0.5, "Share of pieces that are flipped upside down", low=0, high=1)
     blur: float = parameter(0.3, "Share of pieces that are blurred", low=0, high=1)
+    noise: float = parameter(
+        0.0,
+        "Largest standard deviation of the noise that pieces get besides their own",
+        unit="grey levels",
+        low=0,
+        high=50,
+    )
     learning_rate: float = parameter(2e-3, "Highest learning rate", above=0, high=1)
     weight_decay: float = parameter(1e-4, "Weight decay", low=0, high=1)
     workers: int = parameter(0, "Processes that cut pieces ahead of the training", low=0, high=64)
@@ -157,12 +164,21 @@ def segment(images, model="default", progress=None, background=None):
 
 
 def train_unet(
-    images, masks, parameters=None, rng=None, folder=None, progress=None, backgrounds=None, background_of=None
+    images,
+    masks,
+    parameters=None,
+    rng=None,
+    folder=None,
+    progress=None,
+    backgrounds=None,
+    background_of=None,
+    start=None,
 ):
     """Train a network to find clouds, from images and their true masks.
 
     Each iteration sees pieces of other images, flipped and blurred at random (the document's augmentations, by
-    albumentations). The loss is binary cross entropy and one less the Dice score, which does not forget small clouds.
+    albumentations), and with some noise. The loss is binary cross entropy and one less the Dice score, which does not
+    forget small clouds.
 
     Parameters
     ----------
@@ -180,6 +196,8 @@ def train_unet(
         Pictures before a breath, if the parameters want a ``background``.
     background_of : (n,) int array, optional
         The number of each image's background among them.
+    start : Segmenter, optional
+        Whose weights are the first; by default they are random.
 
     Returns
     -------
@@ -189,7 +207,7 @@ def train_unet(
     ------
     ValueError
         If images and masks (or backgrounds) do not match, images are smaller than a piece, there is no rng, the encoder
-        is unknown, or the folder holds another training's checkpoint.
+        is unknown, ``start`` has a network of another form, or the folder holds another training's checkpoint.
     """
     import torch
 
@@ -212,6 +230,8 @@ def train_unet(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = build_network(p).to(memory_format=torch.channels_last)
+    if start is not None:
+        _take_weights(network, start)
     history = training.train(
         network,
         _Pieces(images, masks, p, seed, backgrounds, background_of),
@@ -220,7 +240,8 @@ def train_unet(
         iterations=p.iterations,
         seed=seed,
         folder=folder,
-        name=f"{p.replace(workers=0)!r}, {seed}, {len(images)} images, {digest(images[some], masks[some])}",
+        name=f"{p.replace(workers=0)!r}, {seed}, {len(images)} images, {digest(images[some], masks[some])}"
+        + (f", after {digest(*_weights(start))}" if start else ""),
         workers=p.workers,
         progress=progress,
     )
@@ -232,6 +253,8 @@ def train_unet(
         "data": {"images": len(images), "edge of an image": int(images.shape[1])},
         "loss": training.course(history),
     }
+    if start is not None:
+        card["started from"] = {**start.card["training"], **start.card["data"]}
     segmenter = Segmenter(network, card)
     segmenter.history = history
     return segmenter
@@ -308,6 +331,20 @@ def _segmenter(path, tensors, card):
     return Segmenter(network, card)
 
 
+def _weights(segmenter):
+    return [tensor.numpy() for tensor in segmenter.network.state_dict().values()]
+
+
+def _take_weights(network, start):
+    """Give a network the weights of a Segmenter."""
+    try:
+        network.load_state_dict(start.network.state_dict())
+    except RuntimeError:
+        raise ValueError(
+            "start has a network of another form: give one of the same widths, stride and background"
+        ) from None
+
+
 def _check_images(images):
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8 or 0 in images.shape[1:]:
@@ -365,6 +402,8 @@ class _Pieces:
             if p.background:
                 background = self.backgrounds[self.background_of[which]]
                 piece["background"] = (_disturb(background, rng) if rng.random() < p.disturbed else background)[window]
+            if p.noise:
+                piece["image"] = _add_noise(piece["image"], rng.uniform(0, p.noise), rng)
             changed = change(**piece)
             images.append(changed["image"])
             masks.append(changed["mask"])
@@ -376,8 +415,11 @@ class _Pieces:
 def _disturb(background, rng):
     """Move a picture by up to two pixels, change its light by up to 5 %, and add noise of up to 3 grey levels."""
     moved = np.roll(background, rng.integers(-2, 3, size=2), axis=(0, 1))
-    noise = rng.normal(0, rng.uniform(0, 3), background.shape)
-    return np.rint(moved * rng.uniform(0.95, 1.05) + noise).clip(0, 255).astype(np.uint8)
+    return _add_noise(moved * rng.uniform(0.95, 1.05), rng.uniform(0, 3), rng)
+
+
+def _add_noise(picture, deviation, rng):
+    return np.rint(picture + rng.normal(0, deviation, picture.shape)).clip(0, 255).astype(np.uint8)
 
 
 def _loss(network, images, masks):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from pydantic import model_validator
 
-from particlelab.aerosol.dataset import Collection, make_dataset, read_pictures
+from particlelab.aerosol.dataset import Collection, Recording, make_dataset, read_pictures
 from particlelab.aerosol.doubt import calibrate_doubt, survey_pictures
 from particlelab.aerosol.people import draw_people
 from particlelab.aerosol.segmentation import UNetTraining, load_segmenter, score_masks, segment, train_unet
@@ -21,10 +21,11 @@ SOME_FRAMES = slice(2, None, 5)  # of each of these
 TESTED = 2  # persons that no network is trained on: the last ones (document: 9 for the training, 2 for the test)
 
 
-class SegmentationStudy(Collection, UNetTraining):
+class SegmentationStudy(Recording, UNetTraining):
     """Networks that find the cloud: a training from nothing, and breaths by which it is judged."""
 
-    train: bool = parameter(False, "Train a network from nothing; otherwise the one that ships is looked at")
+    train: bool = parameter(False, "Train a network; otherwise the one that ships is looked at")
+    start: str = parameter("", "Network to go on from in training, by name or path; without one, from random weights")
     grid: int = parameter(32, "Cells along a side of the box", low=16, high=512)
     people: int = parameter(11, "Persons, the last two of whom are for the test", low=3, high=1000)
     simulations: int = parameter(3, "Simulations of each person, to train on", low=1, high=1000)
@@ -36,8 +37,6 @@ class SegmentationStudy(Collection, UNetTraining):
     def _tested_on_what_is_new(self):
         """Each number of a simulation is one cloud: those of the training must not be those of the test."""
         p = self
-        if p.kind != "fresh":
-            raise ValueError(f"kind = {p.kind!r} must be 'fresh': the first data set has seven different clouds only")
         for name, first, persons, simulations, limit in (
             ("simulations", p.first_simulation, p.people - TESTED, p.simulations, UNSEEN),
             ("test_simulations", UNSEEN, p.people, p.test_simulations, FURTHER),
@@ -147,7 +146,8 @@ def train_segmenter(parameters, folder=None, progress=None):
     if p.background:
         behind = {"backgrounds": backgrounds, "background_of": np.repeat(np.arange(len(lengths)), lengths)}
     told = _share_of(report, 0.5, 0.5)
-    segmenter = train_unet(images, masks, training, rng, folder / "training", told, **behind)
+    start = load_segmenter(p.start) if p.start else None
+    segmenter = train_unet(images, masks, training, rng, folder / "training", told, start=start, **behind)
     segmenter.card["pictures"] = survey_pictures(images.reshape(-1, p.frames, *images.shape[1:]))
     segmenter.card["doubt"] = find_doubt(segmenter, p, folder / "strangers")
     return segmenter
