@@ -212,6 +212,14 @@ def test_pictures_unlike_the_learned_are_told():
     )
 
 
+def test_noise_that_a_training_added_is_no_departure():
+    clean = np.full((2, 64, 64, 3), 120, np.uint8)
+    noisy = (clean + generator(0).normal(0, 9, clean.shape)).round().astype(np.uint8)
+    for added, told in ((0.0, 1), (10.0, 0)):
+        card = {"pictures": aerosol.survey_pictures([clean], added)}
+        assert sum(text.startswith("noise is") for text in aerosol.find_departures(noisy, card)) == told
+
+
 def test_calibrated_doubt_covers():
     """Outlines that are off by chance, all around: of other pictures 95 % are held, to four standard errors."""
     y, x = np.mgrid[:64, :64] + 0.5

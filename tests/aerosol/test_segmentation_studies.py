@@ -25,6 +25,19 @@ class Blind(aerosol.Segmenter):
         return np.zeros(images.shape[:3], np.float32)
 
 
+class Bright(Blind):
+    """Whatever is brighter than the wall is a cloud."""
+
+    def __init__(self):
+        self.card = {}
+
+    def probabilities(self, images, progress=None, background=None):
+        return (images.mean(axis=3) > 40).astype(np.float32)
+
+    def save(self, path):
+        return path
+
+
 @pytest.fixture(scope="module")
 def judged():
     return aerosol.judge_segmenters({"blind": Blind()}, LITTLE.replace(test_simulations=2))
@@ -36,6 +49,22 @@ def test_who_sees_no_cloud_has_the_scores_of_an_empty_mask(judged):
     everybody = aerosol.summarise_scores(judged).set_index("persons").loc["all"]
     assert everybody.bias == pytest.approx(-judged.true.mean()) and everybody.dice == 0
     assert everybody.error == pytest.approx((judged.true**2).mean() ** 0.5)
+
+
+def test_a_network_ships_with_its_scores_on_pictures_with_noise_and_without():
+    bright = Bright()
+    assert aerosol.ship_segmenter(bright, LITTLE.replace(photons=500.0), "bright.safetensors") == "bright.safetensors"
+    card, usual = bright.card, aerosol.summarise_scores(aerosol.judge_segmenters({"": bright}, LITTLE))
+    noisy, quiet = (
+        card["scores"][f"{name}: all persons"] for name in ("a camera's noise", "no noise, as the document renders")
+    )
+    assert (
+        noisy["dice"] == pytest.approx(usual.set_index("persons").dice["all"], abs=1e-5)
+        and noisy["frames"] == quiet["frames"] == 16
+    )
+    assert noisy != quiet
+    asked = eval(card["command"].split("(", 1)[1].rsplit(", folder", 1)[0], {"aerosol": aerosol})
+    assert asked == LITTLE.replace(photons=500.0)
 
 
 def test_nobody_is_judged_on_a_simulation_of_the_training_and_the_last_two_are_new(judged, tmp_path, monkeypatch):

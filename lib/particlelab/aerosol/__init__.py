@@ -122,6 +122,7 @@ from particlelab.aerosol.segmentation_studies import (
     watch_unseen,
 )
 from particlelab.aerosol.series import SeriesModel, fit_series, load_series
+from particlelab.aerosol.shipping import ship_segmenter
 from particlelab.aerosol.sizes import box_dimension, cloud_size, measure_clouds
 from particlelab.aerosol.studies import (
     BREATH_GROUPS,
@@ -282,6 +283,7 @@ __all__ = [
     "sde_file",
     "search",
     "segment",
+    "ship_segmenter",
     "simulate_cloud",
     "split_chance",
     "summarise_scores",

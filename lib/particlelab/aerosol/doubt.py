@@ -1,5 +1,7 @@
 """How far a network can be trusted with a film: the size it is in doubt about, and pictures unlike those it learned."""
 
+import math
+
 import numpy as np
 
 from particlelab.aerosol.sizes import cloud_size
@@ -94,19 +96,23 @@ def describe_pictures(images):
     }
 
 
-def survey_pictures(films):
+def survey_pictures(films, noise=0.0):
     """Return the range of each number of `describe_pictures` over films, for the card of a network (``pictures``).
 
     Parameters
     ----------
     films : iterable of (n, H, W, 3) uint8 array
+    noise : float
+        Largest standard deviation of what the training added to each colour (`UNetTraining`).
 
     Returns
     -------
     dict of str to [low, high]
     """
     found = [describe_pictures(images) for images in films]
-    return {name: [min(one[name] for one in found), max(one[name] for one in found)] for name in found[0]}
+    ranges = {name: [min(one[name] for one in found), max(one[name] for one in found)] for name in found[0]}
+    ranges["noise"][1] = math.hypot(ranges["noise"][1], noise / 3**0.5)  # grey values are means of three colours
+    return ranges
 
 
 def find_departures(images, card):

@@ -148,7 +148,7 @@ def train_segmenter(parameters, folder=None, progress=None):
     told = _share_of(report, 0.5, 0.5)
     start = load_segmenter(p.start) if p.start else None
     segmenter = train_unet(images, masks, training, rng, folder / "training", told, start=start, **behind)
-    segmenter.card["pictures"] = survey_pictures(images.reshape(-1, p.frames, *images.shape[1:]))
+    segmenter.card["pictures"] = survey_pictures(images.reshape(-1, p.frames, *images.shape[1:]), p.noise)
     segmenter.card["doubt"] = find_doubt(segmenter, p, folder / "strangers")
     return segmenter
 
