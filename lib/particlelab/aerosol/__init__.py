@@ -123,7 +123,7 @@ from particlelab.aerosol.segmentation_studies import (
 )
 from particlelab.aerosol.series import SeriesModel, fit_series, load_series
 from particlelab.aerosol.shipping import ship_segmenter
-from particlelab.aerosol.sizes import box_dimension, cloud_size, measure_clouds
+from particlelab.aerosol.sizes import cloud_size, measure_clouds
 from particlelab.aerosol.studies import (
     BREATH_GROUPS,
     PLAIN,
@@ -201,7 +201,6 @@ __all__ = [
     "average_trajectories",
     "averages_by_chance",
     "bound_sizes",
-    "box_dimension",
     "calibrate_doubt",
     "calibrate_power",
     "carry_out",

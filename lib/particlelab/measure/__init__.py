@@ -1,4 +1,4 @@
-"""Measures that every domain shares: size distributions and segmentation scores."""
+"""Measures that every domain shares: size distributions, shapes of masks and segmentation scores."""
 
 from particlelab.measure.distributions import (
     LogNormal,
@@ -11,11 +11,14 @@ from particlelab.measure.distributions import (
     moment_mean,
 )
 from particlelab.measure.segmentation import confusion, intersection_over_union
+from particlelab.measure.shapes import box_dimension, feret_diameter, perimeter
 
 __all__ = [
     "LogNormal",
     "bootstrap_interval",
+    "box_dimension",
     "confusion",
+    "feret_diameter",
     "fit_lognormal",
     "geometric_moments",
     "hatch_choate",
@@ -23,4 +26,5 @@ __all__ = [
     "js_divergence",
     "log_density",
     "moment_mean",
+    "perimeter",
 ]

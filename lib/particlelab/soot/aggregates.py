@@ -6,15 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-EIGHT_CONNECTED = np.ones((3, 3), bool)
+from particlelab.measure.shapes import EIGHT_CONNECTED, perimeter
 
-# Crofton's formula on a grid: steps along which boundaries are crossed, each with the range of angles it stands for.
-_KNIGHT = math.atan2(1, 2)
-CROFTON_STEPS = {
-    **dict.fromkeys([(0, 1), (1, 0)], _KNIGHT),
-    **dict.fromkeys([(1, 1), (1, -1)], math.pi / 4 - _KNIGHT),
-    **dict.fromkeys([(1, 2), (2, 1), (1, -2), (2, -1)], math.pi / 8),
-}
 RING_GAP = 3  # pixels left out around a mask, where the edge of a particle is blurred
 RING_PIXELS = 20_000  # enough for a background plane
 
@@ -41,9 +34,8 @@ def analyse_aggregates(mask, pixel_size_nm, image=None):
         - ``da_nm``: diameter of the circle of the same area
         - ``rg_nm``: radius of gyration of the projected area; each pixel counts as a square, with its
           own (1/6) pixel_size^2
-        - ``perimeter_nm``: length of the boundary, holes included, by Crofton's formula in eight
-          directions. On disks of a radius of 10 pixels or more its bias is below 0.2 %, on large
-          squares, the worst case, within 2 %. (The values that Sipkens et al. published count boundary
+        - ``perimeter_nm``: length of the boundary, holes included, by Crofton's formula
+          (`particlelab.measure.shapes.perimeter`). (The values that Sipkens et al. published count boundary
           pixels instead, which makes a disk 10 % too short.)
         - ``length_nm``, ``width_nm``: the longer and the shorter edge of the upright box around the
           aggregate, as in the values that Sipkens et al. published; they depend on how it lies
@@ -70,7 +62,7 @@ def analyse_aggregates(mask, pixel_size_nm, image=None):
     square = (x - centre_x[owner - 1]) ** 2 + (y - centre_y[owner - 1]) ** 2
     rg = np.sqrt(np.bincount(owner, square, len(boxes) + 1)[1:] / n + 1 / 6)
     edges = np.array([[box[0].stop - box[0].start, box[1].stop - box[1].start] for box in boxes]).reshape(-1, 2)
-    perimeter = np.array([_perimeter(labels[box] == i) for i, box in enumerate(boxes, 1)], float)
+    outline = np.array([perimeter(labels[box] == i) for i, box in enumerate(boxes, 1)], float)
     depth = [np.nan if image is None else _optical_depth(image, labels, i, box) for i, box in enumerate(boxes, 1)]
     height, width = labels.shape
     border = [b[0].start == 0 or b[1].start == 0 or b[0].stop == height or b[1].stop == width for b in boxes]
@@ -81,11 +73,11 @@ def analyse_aggregates(mask, pixel_size_nm, image=None):
             "area_nm2": n * pixel**2,
             "da_nm": np.sqrt(4 * n / math.pi) * pixel,
             "rg_nm": rg * pixel,
-            "perimeter_nm": perimeter * pixel,
+            "perimeter_nm": outline * pixel,
             "length_nm": edges.max(axis=1) * pixel,
             "width_nm": edges.min(axis=1) * pixel,
             "aspect_ratio": edges.max(axis=1) / edges.min(axis=1),
-            "circularity": 4 * math.pi * n / perimeter**2,
+            "circularity": 4 * math.pi * n / outline**2,
             "mean_optical_depth": np.array(depth, float),
             "centroid_x_nm": centre_x * pixel,
             "centroid_y_nm": centre_y * pixel,
@@ -145,18 +137,6 @@ def check_image(image, shape):
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         raise ValueError("image must be finite; it has NaN or infinite pixels")
     return image
-
-
-def _perimeter(inside):
-    """Length of the boundary in pixels: pi / 2 times the mean number of crossings per line and line spacing."""
-    padded = np.pad(inside, 2)
-    height, width = padded.shape
-    length = 0.0
-    for (dy, dx), angle in CROFTON_STEPS.items():
-        here = padded[: height - dy, max(0, -dx) : width - max(0, dx)]
-        there = padded[dy:, max(0, dx) : width + min(0, dx)]
-        length += angle / 2 * np.count_nonzero(here != there) / math.hypot(dy, dx)
-    return length
 
 
 def background_around(image, labels, box):

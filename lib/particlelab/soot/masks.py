@@ -3,8 +3,9 @@
 import numpy as np
 from scipy.ndimage import label
 
+from particlelab.measure.shapes import EIGHT_CONNECTED
 from particlelab.parameters import Parameters, parameter
-from particlelab.soot.aggregates import EIGHT_CONNECTED, check_pixel_size
+from particlelab.soot.aggregates import check_pixel_size
 from particlelab.soot.filters import close_disc, open_disc
 
 UNDECIDED = (0.25, 0.75)  # probabilities between which a classifier is not sure
