@@ -208,11 +208,3 @@ def test_final_sizes_are_those_of_the_last_frame():
     dots, means = figures.final_sizes(TABLE).data
     np.testing.assert_allclose(dots.y, PATHS[:, -1])
     np.testing.assert_allclose(means.y, [PATHS[[0, 2], -1].mean(), PATHS[1, -1]])
-
-
-def test_pictures_show_outlines_of_masks():
-    image, mask = np.zeros((9, 9, 3), np.uint8), np.zeros((9, 9), bool)
-    mask[2:7, 2:7] = True
-    drawn = figures.clouds.outline(image, mask)
-    red = drawn[..., 0] > 0
-    assert red.sum() == 16 and not red[3:6, 3:6].any()  # the border of a square of 5

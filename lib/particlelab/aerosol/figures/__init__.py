@@ -1,6 +1,6 @@
 """Figures of aerosol clouds: arrays and tables in, plotly figures out."""
 
-from particlelab.aerosol.figures.clouds import film, pictures, playing
+from particlelab.aerosol.figures.clouds import film
 from particlelab.aerosol.figures.comparison import ranks, scores, trials, weights
 from particlelab.aerosol.figures.dynamics import (
     average_trajectories,
@@ -24,6 +24,7 @@ from particlelab.aerosol.figures.segmentation import (
     sizes_found,
     training_history,
 )
+from particlelab.drawing.pictures import pictures, playing
 
 __all__ = [
     "average_trajectories",

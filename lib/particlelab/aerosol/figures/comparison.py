@@ -4,8 +4,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from particlelab.aerosol.figures.look import BELOW, SIZE
-from particlelab.drawing import BLACK, BLUE, LOG_AXIS, PALETTE
+from particlelab.aerosol.figures.look import SIZE
+from particlelab.drawing import BELOW, BLACK, BLUE, LOG_AXIS, PALETTE
 
 
 def weights(sizes, weighted):

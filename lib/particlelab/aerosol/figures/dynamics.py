@@ -5,8 +5,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from scipy import stats
 
-from particlelab.aerosol.figures.look import BELOW, FRAME, SIZE, colours
-from particlelab.drawing import BLACK, BLUE, ORANGE, PALETTE
+from particlelab.aerosol.figures.look import FRAME, SIZE, colours
+from particlelab.drawing import BELOW, BLACK, BLUE, ORANGE, PALETTE
 
 FROM = {"eye": {"x": -1.5, "y": -1.8, "z": 0.8}, "center": {"x": 0, "y": 0, "z": -0.28}}  # where a camera is
 DRIFT, DIFFUSIVITY = "Drift / % a frame", "Diffusivity / % per √frame"

@@ -4,8 +4,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from particlelab.aerosol.figures.look import BELOW, FRAME, SCALE, SIZE, colours
-from particlelab.drawing import BLUE, ORANGE, PALETTE
+from particlelab.aerosol.figures.look import FRAME, SCALE, SIZE, colours
+from particlelab.drawing import BELOW, BLUE, ORANGE, PALETTE
 
 
 def growth(table, apart="Person", columns=4, most=12):

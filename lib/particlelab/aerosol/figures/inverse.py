@@ -4,9 +4,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from particlelab.aerosol.figures.look import BELOW
 from particlelab.aerosol.inverse_studies import BY_SERIES, BY_STEPS, KNOWN, STILL, UNKNOWN
-from particlelab.drawing import BLACK, BLUE, GREEN, ORANGE, PALETTE, RED
+from particlelab.drawing import BELOW, BLACK, BLUE, GREEN, ORANGE, PALETTE, RED
 
 METHODS = {BY_SERIES: BLUE, BY_STEPS: ORANGE}  # colours
 TITLES = {"strength": "Strength of the turbulence", "wind": "Wind, to the right / m/s"}

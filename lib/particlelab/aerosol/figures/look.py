@@ -6,7 +6,6 @@ from plotly.colors import sample_colorscale
 SIZE = "Cloud size / % of the picture"
 FRAME = "Frame"
 SCALE = "Viridis"  # of strengths
-BELOW = {"orientation": "h", "x": 0.5, "xanchor": "center", "y": -0.2, "yanchor": "top"}  # where a legend stands
 
 
 def colours(values):

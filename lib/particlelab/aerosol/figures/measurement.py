@@ -2,9 +2,10 @@
 
 import plotly.graph_objects as go
 
-from particlelab.aerosol.figures.clouds import evenly, playing
-from particlelab.aerosol.figures.look import BELOW, SIZE
-from particlelab.drawing import BLUE, ORANGE
+from particlelab.aerosol.figures.clouds import evenly
+from particlelab.aerosol.figures.look import SIZE
+from particlelab.drawing import BELOW, BLUE, ORANGE
+from particlelab.drawing.pictures import playing
 
 MOST_SHOWN = 60  # frames of a film that a page plays
 

@@ -3,9 +3,11 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from particlelab.aerosol.figures.clouds import OUTLINE, film, outline, playing
-from particlelab.aerosol.figures.look import BELOW, FRAME
-from particlelab.drawing import BLUE, ORANGE
+from particlelab.aerosol.figures.clouds import film
+from particlelab.aerosol.figures.look import FRAME
+from particlelab.drawing import BELOW, BLUE, ORANGE
+from particlelab.drawing.pictures import OUTLINE, outline, playing
+from particlelab.drawing.training import losses
 
 TRUE = (40, 200, 255)  # outline of the true mask; that of the network's is drawn over it
 
@@ -101,25 +103,5 @@ def size_curves(scores):
 
 
 def training_history(history):
-    """Draw the loss of a training over its iterations, with its mean over each fiftieth of them.
-
-    Parameters
-    ----------
-    history : DataFrame
-        ``iteration``, ``loss``.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-    """
-    mean = history.groupby(history.iteration // max(1, len(history) // 50))[["iteration", "loss"]].mean()
-    pale, strong = {"color": "#cccccc", "width": 1}, {"color": BLUE, "width": 2.5}
-    figure = go.Figure(
-        [
-            go.Scatter(x=history.iteration, y=history.loss, mode="lines", line=pale, name="each batch"),
-            go.Scatter(x=mean.iteration, y=mean.loss, mode="lines", line=strong, name="mean"),
-        ]
-    )
-    figure.update_xaxes(title="Iteration")
-    figure.update_yaxes(title="Binary cross entropy + 1 − Dice", type="log", exponentformat="none")
-    return figure.update_layout(height=360, margin={"t": 20}, legend=BELOW)
+    """Draw the loss of a training (`particlelab.drawing.training.losses`)."""
+    return losses(history, "Binary cross entropy + 1 − Dice", log=True)

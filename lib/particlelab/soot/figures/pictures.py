@@ -1,17 +1,15 @@
 """Pictures: micrographs with what was found in them, one large or many side by side (figures 3 and 4)."""
 
-import base64
-import io
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from PIL import Image
 from plotly.subplots import make_subplots
 from skimage.measure import find_contours
 
 from particlelab.drawing import scale_bar
+from particlelab.drawing.pictures import data_address
 from particlelab.soot.aggregates import label_aggregates
 from particlelab.soot.figures.look import COLOURS, NAMES
 
@@ -38,7 +36,7 @@ def micrograph(image, pixel_size_nm, mask=None, aggregates=None, title=""):
     -------
     plotly.graph_objects.Figure
     """
-    figure = go.Figure(_layers(Panel(image, pixel_size_nm, mask, aggregates), _LARGEST_SIDE, "PNG"))
+    figure = go.Figure(_layers(Panel(image, pixel_size_nm, mask, aggregates), _LARGEST_SIDE, "png"))
     if aggregates is not None and len(aggregates):
         numbers = go.Scatter(
             x=aggregates.centroid_x_nm,
@@ -97,7 +95,7 @@ def panels(rows, title="", row_height=300):
     figure.update_annotations(font_size=12)
     for i, row in enumerate(rows, 1):
         for j, panel in enumerate(row, 1):
-            traces = _layers(panel, _PANEL_SIDE, "JPEG", width=1)
+            traces = _layers(panel, _PANEL_SIDE, "jpeg", width=1)
             figure.add_traces(traces, rows=i, cols=j)
             edge = panel.pixel_size_nm or 1.0
             bottom, right = (np.array(panel.image.shape) - 0.5) * edge
@@ -213,9 +211,7 @@ def _picture(image, step, kind, levels):
         grey = grey[:height, :width].reshape(height // step, step, width // step, step).mean((1, 3))
     low, high = np.percentile(grey, [0.05, 99.95]) if levels is None else levels
     grey = np.clip((grey - low) / max(high - low, 1e-9) * 255, 0, 255).astype(np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(grey).save(file, kind)
-    return f"data:image/{kind.lower()};base64," + base64.b64encode(file.getvalue()).decode()
+    return data_address(grey, kind)
 
 
 def _rings(x, y, diameter):

@@ -2,6 +2,7 @@
 
 import plotly.graph_objects as go
 
+from particlelab.drawing.training import losses
 from particlelab.soot.figures.look import COLOURS
 from particlelab.soot.figures.pictures import Panel, panels
 
@@ -27,29 +28,8 @@ def learning_rates(rates):
 
 
 def training_history(history):
-    """Draw the loss of a training over its iterations, with its mean over each fiftieth of them.
-
-    Parameters
-    ----------
-    history : DataFrame
-        ``iteration``, ``loss``.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-    """
-    block = history.iteration // max(1, len(history) // 50)
-    mean = history.groupby(block)[["iteration", "loss"]].mean()
-    pale, strong = {"color": "#cccccc", "width": 1}, {"color": COLOURS["cnn"], "width": 2.5}
-    figure = go.Figure(
-        [
-            go.Scatter(x=history.iteration, y=history.loss, mode="lines", line=pale, name="Each batch"),
-            go.Scatter(x=mean.iteration, y=mean.loss, mode="lines", line=strong, name="Mean"),
-        ]
-    )
-    figure.update_xaxes(title="Iteration")
-    figure.update_yaxes(title="Binary cross entropy", type="log")
-    return figure.update_layout(height=400)
+    """Draw the loss of a training (`particlelab.drawing.training.losses`)."""
+    return losses(history, "Binary cross entropy", log=True, colour=COLOURS["cnn"])
 
 
 def crops(images, masks):

@@ -3,8 +3,7 @@
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from particlelab.drawing import PALETTE
-from particlelab.stem.figures.look import BELOW
+from particlelab.drawing import BELOW, PALETTE
 
 
 def training_history(history, document=None):

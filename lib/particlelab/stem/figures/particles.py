@@ -4,8 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from particlelab.drawing import ORANGE, PALETTE
-from particlelab.stem.figures.look import BELOW
+from particlelab.drawing import BELOW, ORANGE, PALETTE
 
 MATERIAL, LESS, MORE = "#b9c4cf", "#ffffff", ORANGE
 SHOWN = 3  # particles of a user's, at most

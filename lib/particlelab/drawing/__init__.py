@@ -1,9 +1,10 @@
-"""What figures of all domains and of the lab share: the palette, the logarithmic axis, the scale bar."""
+"""What figures of all domains and of the lab share: the palette, axes and legends, the scale bar."""
 
 # Okabe and Ito's palette, which people with any kind of colour vision can tell apart; strong colours first
 PALETTE = BLUE, ORANGE, GREEN, PINK, SKY, RED, BROWN, BLACK = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D31", "#000000",
 )  # fmt: skip
+BELOW = {"orientation": "h", "x": 0.5, "xanchor": "center", "y": -0.2, "yanchor": "top"}  # where a legend stands
 LOG_AXIS = {"type": "log", "dtick": "D2", "minorloglabels": "complete"}  # ticks at 1, 2 and 5, all written out
 
 
