@@ -35,6 +35,15 @@ def generator(seed, *streams):
     return np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=key))
 
 
+def check_rng(rng):
+    """Return the generator; ValueError if there is none."""
+    if rng is None:
+        raise ValueError("rng is missing: chance is drawn from a numpy.random.Generator")
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng must be a numpy.random.Generator, such as numpy.random.default_rng(0), got {rng!r}")
+    return rng
+
+
 def log_uniform(rng, low, high):
     """Draw a number between two positive ones, evenly in its logarithm.
 

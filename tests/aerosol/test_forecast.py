@@ -128,5 +128,5 @@ def test_growth_unlike_the_learned_is_told_and_a_power_widens():
 def test_what_cannot_be_fitted_is_refused(times, sizes, ahead, message):
     with pytest.raises(ValueError, match=message):
         grow_smoothly(times, sizes, ahead, rng=generator(0))
-    with pytest.raises(ValueError, match="rng must be"):
+    with pytest.raises(ValueError, match="rng is missing"):
         grow_smoothly([0, 1, 2, 3], [1, 2, 3, 4], [4])

@@ -312,7 +312,7 @@ def test_a_killed_training_ends_where_one_that_was_not_ends(tmp_path):
         pass
 
     def kill(done, text):
-        if text.startswith("network 2 of 2, epoch 2 "):
+        if text.startswith("network 2 of 2: epoch 2 "):
             raise Killed
 
     data, p = linear_steps(1000, generator(16)), TINY.replace(members=2)
@@ -369,7 +369,7 @@ STEPS = np.linspace(0, 1, 20)
         ({"covariates": np.full(20, np.inf)}, "covariates must be finite"),
         ({"weights": -STEPS}, "weights must be .* not negative"),
         ({"weights": 0 * STEPS}, "not all 0"),
-        ({"rng": 3}, "rng must be a numpy.random.Generator, got 3"),
+        ({"rng": 3}, "rng must be a numpy.random.Generator, such as .*, got 3"),
         ({"x0": STEPS[:5], "x1": STEPS[:5]}, "at least 10 steps, got 5"),
     ],
 )
@@ -386,7 +386,7 @@ def test_steps_that_cannot_be_learned_from_are_refused(changes, message):
         (lambda sde: sde.bands([1.0]), "members = 2 or more, got 1"),
         (lambda sde: sde.sample([1.0], 3, -1.0, rng=generator(0)), "h must be a positive number, got -1.0"),
         (lambda sde: sde.sample([1.0], 0, 1.0, rng=generator(0)), "at least 1, got 0 and 1"),
-        (lambda sde: sde.sample([1.0], 3, 1.0), "rng must be"),
+        (lambda sde: sde.sample([1.0], 3, 1.0), "rng is missing"),
         (lambda sde: sde.sample([1.0], 3, 1.0, np.ones((1, 2, 1)), rng=generator(0)), r"with 3 steps, got \(1, 2, 1\)"),
         (lambda sde: sde.loss([1.0], [2.0], [0.0]), "h must be positive"),
     ],

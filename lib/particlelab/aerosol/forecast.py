@@ -17,7 +17,7 @@ import numpy as np
 
 from particlelab.aerosol.clouds import CloudScene
 from particlelab.aerosol.inverse import find_power, log_likelihood, posterior_weights
-from particlelab.aerosol.sde import check_rng
+from particlelab.randomness import check_rng
 
 FEWEST = 4  # sizes: two say where the line begins and how it rises, two how it scatters
 KNOTS = 200  # sizes that a fit uses; of longer series some in between are left out

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 
 from particlelab.aerosol import sde_layers
-from particlelab.aerosol.sde import SDE, SDEParameters, check_rng, check_steps
+from particlelab.aerosol.sde import SDE, SDEParameters, check_steps
 from particlelab.learning.digests import digest
 from particlelab.learning.epochs import train_epochs
 from particlelab.learning.quiet import load_keras
-from particlelab.randomness import generator
+from particlelab.progress import part_of
+from particlelab.randomness import check_rng, generator
 
 FEWEST = 10  # steps that something can be learned from
 
@@ -58,13 +59,14 @@ def fit_sde(x0, x1, h, covariates=None, weights=None, parameters=None, rng=None,
     seed = int(check_rng(rng).integers(2**31))
     sde, histories = prepare_sde(steps, p), []
     for member in range(p.members):
+        named = f"network {member + 1} of {p.members}" if p.members > 1 else ""
         model, history = _train(
             sde,
             steps,
             generator(seed, "member", member),
             f"{p!r}, {seed}, {member}, {digest(*steps)}",
             folder and Path(folder) / f"member-{member}",
-            progress and _share(progress, member, p.members),
+            part_of(progress, member / p.members, 1 / p.members, named),
         )
         sde.members.append(sde_layers.dense_weights(model))
         histories.append(history.assign(member=member)[["member", "epoch", "loss", "val_loss"]])
@@ -146,9 +148,3 @@ def _train(sde, steps, rng, name, folder, progress):
     model = make_network(sde, examples, p, first)
     options = {"epochs": p.epochs, "batch": p.batch, "patience": p.patience, "seed": order}
     return model, train_epochs(model, examples, validation, **options, folder=folder, name=name, progress=progress)
-
-
-def _share(progress, member, members):
-    """Return a progress of one member of several."""
-    named = f"network {member + 1} of {members}, " if members > 1 else ""
-    return lambda done, text: progress((member + done) / members, named + text)

@@ -26,6 +26,7 @@ from particlelab.aerosol.sde import SDE, SDEParameters, SDETraining
 from particlelab.aerosol.studies import DatasetStudy
 from particlelab.aerosol.tuning import SPACES, tune_sde
 from particlelab.parameters import Parameters, parameter
+from particlelab.progress import part_of
 from particlelab.randomness import generator
 
 TOLD = ("first, strength not told", "first", "unweighted")  # of notebook 13
@@ -144,7 +145,7 @@ def carry_out_several(
     """
     tasks, found = [(name, seed) for name in experiments for seed in seeds], []
     for number, (name, seed) in enumerate(tasks):
-        told = progress and (lambda done, text, n=number: progress((n + done) / len(tasks), f"{tasks[n][0]}: {text}"))
+        told = part_of(progress, number / len(tasks), 1 / len(tasks), name)
         p = parameters.replace(epochs=(epochs or {}).get(name, parameters.epochs))
         place = checkpoints and Path(checkpoints) / sde_file(name, seed)
         found.append(carry_out(experiments[name], tables[experiments[name].data], p, seed, samples, place, told))
@@ -184,12 +185,11 @@ def fit_several(table, parameters, seed, checkpoints=None, progress=None):
         Of `check_step`: the same of steps from frame to frame and to the next but one.
     """
     p, steps = SDEParameters.select(dict(parameters)), learned_steps(table)
-    told = progress and (lambda done, text: progress(0.5 * done, text))
+    told, further = part_of(progress, 0, 0.5), part_of(progress, 0.5, 0.5)
     sde = fit_sde(steps.x0, steps.x1, 1.0, steps.p, None, p, generator(seed, "several"), checkpoints, told)
     true, parameter, _ = spread_trajectories(table)
-    told = progress and (lambda done, text: progress(0.5 + 0.5 * done, text))
     pair = p.replace(members=2)
-    return sde, check_step(true, 1.0, parameter[:, None], pair, generator(seed, "length of steps"), told)
+    return sde, check_step(true, 1.0, parameter[:, None], pair, generator(seed, "length of steps"), further)
 
 
 def join(sdes):

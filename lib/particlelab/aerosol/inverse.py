@@ -7,8 +7,7 @@ is the better one, or a learned SDE, which knows steps.
 import numpy as np
 from scipy import stats
 
-from particlelab.aerosol.sde import check_rng
-from particlelab.randomness import generator
+from particlelab.randomness import check_rng, generator
 
 DRAWS = {1: 256, 2: 512}  # of the prior, by the number of covariates that are not known
 POWERS = np.geomspace(0.005, 2.0, 100)  # of the likelihood, among which calibration chooses

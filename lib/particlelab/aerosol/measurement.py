@@ -13,6 +13,7 @@ from particlelab.aerosol.sde import load_sde
 from particlelab.aerosol.segmentation import load_segmenter
 from particlelab.aerosol.sizes import measure_clouds
 from particlelab.parameters import Parameters, parameter
+from particlelab.progress import part_of
 from particlelab.randomness import generator
 from particlelab.reading import ReadError
 
@@ -198,7 +199,7 @@ def examine(film, parameters, progress=None):
         raise ReadError(f"{film.source} does not say the time between frames; give frame_time_s (--frame-time)")
     segmenter = _load(p)
     background = _average_empty(film, p.empty_frames) if segmenter.background else None
-    probabilities = segmenter.probabilities(film.frames, lambda share, text: report(0.8 * share, text), background)
+    probabilities = segmenter.probabilities(film.frames, part_of(report, 0, 0.8), background)
     masks = probabilities > 0.5
     table = _measure(film, masks, p)
     table.insert(2, "time_s", between * np.arange(len(table)))

@@ -8,6 +8,7 @@ from scipy import special, stats
 
 from particlelab.aerosol.growth import fit_sde
 from particlelab.aerosol.sde import check_steps
+from particlelab.progress import part_of
 
 BINS = 10  # of a state or covariate, with as many steps in each
 
@@ -94,7 +95,7 @@ def check_step(trajectories, h, covariates=None, parameters=None, rng=None, prog
     found = []
     for number, stride in enumerate((1, 2)):
         start, end = (_rows(some) for some in (x[:, :-stride], x[:, stride:]))
-        told = progress and (lambda done, text, n=number: progress((n + done) / 2, f"{n + 1} h: {text}"))
+        told = part_of(progress, number / 2, 1 / 2, f"{number + 1} h")
         some = None if p is None else _rows(p[:, :-stride])
         sde = fit_sde(start, end, stride * h, some, parameters=parameters, rng=rng, progress=told)
         drift, sigma = sde.scatter(points, known)

@@ -13,6 +13,7 @@ from scipy import stats
 from particlelab.aerosol import sde_layers
 from particlelab.learning.models import load_trained, save_model
 from particlelab.parameters import Parameters, parameter
+from particlelab.randomness import check_rng
 
 CHUNK = 8192  # rows that a network sees at the same time
 
@@ -314,13 +315,6 @@ def check_steps(x0, x1, h, covariates=None, weights=None, known=None):
         raise ValueError(f"weights must be ({n},), finite, not negative and not all 0, got {weights}")
     p = _covariates(covariates, n, known and known.covariates)
     return Steps(x0, x1, np.broadcast_to(h, n), p, weights / weights.mean())
-
-
-def check_rng(rng):
-    """Return the generator, if it is one."""
-    if not isinstance(rng, np.random.Generator):
-        raise ValueError(f"rng must be a numpy.random.Generator, got {rng!r}")
-    return rng
 
 
 def _states(name, x, dimension=None):

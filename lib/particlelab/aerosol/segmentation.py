@@ -10,7 +10,7 @@ from particlelab.learning.digests import digest
 from particlelab.learning.models import half_precision, load_trained, save_model
 from particlelab.measure.segmentation import confusion
 from particlelab.parameters import Parameters, parameter
-from particlelab.randomness import generator
+from particlelab.randomness import check_rng, generator
 
 BATCH = 16  # images that are looked at together
 COMPARED = 50  # images, about, by which a checkpoint knows its data
@@ -214,8 +214,6 @@ def train_unet(
     from particlelab.learning import training
 
     p = parameters or UNetTraining()
-    if rng is None:
-        raise ValueError("rng is missing: give a numpy.random.Generator, such as numpy.random.default_rng(0)")
     if len(images.shape) != 4 or images.shape[3] != 3 or tuple(masks.shape) != tuple(images.shape[:3]):
         raise ValueError(
             f"images must be (n, H, W, 3) and masks (n, H, W) of the same, got {images.shape} and {masks.shape}"
@@ -226,7 +224,7 @@ def train_unet(
         _check_backgrounds(backgrounds, background_of, images)
     elif backgrounds is not None:
         raise ValueError("backgrounds must be None for background = False")
-    seed, some = int(rng.integers(2**31)), slice(None, None, max(1, len(images) // COMPARED))
+    seed, some = int(check_rng(rng).integers(2**31)), slice(None, None, max(1, len(images) // COMPARED))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = build_network(p).to(memory_format=torch.channels_last)

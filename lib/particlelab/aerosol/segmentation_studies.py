@@ -11,6 +11,7 @@ from particlelab.aerosol.segmentation import UNetTraining, load_segmenter, score
 from particlelab.aerosol.sizes import cloud_size
 from particlelab.aerosol.studies import DatasetStudy, OneBreath, watch, watch_simulation
 from particlelab.parameters import parameter
+from particlelab.progress import part_of
 from particlelab.randomness import generator
 
 UNSEEN = 1001  # number of the first simulation that no network is trained on
@@ -127,7 +128,7 @@ def train_segmenter(parameters, folder=None, progress=None):
         Its card holds the range of its ``pictures`` (`survey_pictures`) and the ``doubt`` (`calibrate_doubt`), found on
         three breaths each of further persons.
     """
-    p, report = parameters, progress or (lambda share, text: None)
+    p = parameters
     persons, collection = draw_people(p.people + p.further_people), Collection.select(p.model_dump())
     sets = [(persons[: p.people - TESTED], p.simulations, collection.first_simulation)]
     if p.further_people:
@@ -135,7 +136,7 @@ def train_segmenter(parameters, folder=None, progress=None):
     parts, lengths = [], []
     for number, (some, simulations, first) in enumerate(sets):
         place, one = folder / f"pictures-{number}", collection.replace(first_simulation=first)
-        told = _share_of(report, number / len(sets) / 2, 0.5 / len(sets))
+        told = part_of(progress, number / len(sets) / 2, 1 / len(sets) / 2)
         make_dataset(some, simulations, p.frames, one, place, progress=told)
         images, masks, backgrounds = (array[:] for array in read_pictures(place))
         lengths += [simulations * p.frames] * len(some)
@@ -145,7 +146,7 @@ def train_segmenter(parameters, folder=None, progress=None):
     behind = {}
     if p.background:
         behind = {"backgrounds": backgrounds, "background_of": np.repeat(np.arange(len(lengths)), lengths)}
-    told = _share_of(report, 0.5, 0.5)
+    told = part_of(progress, 0.5, 0.5)
     start = load_segmenter(p.start) if p.start else None
     segmenter = train_unet(images, masks, training, rng, folder / "training", told, start=start, **behind)
     segmenter.card["pictures"] = survey_pictures(images.reshape(-1, p.frames, *images.shape[1:]), p.noise)
@@ -232,11 +233,6 @@ def summarise_scores(scores):
             means = some.accuracy.mean(), some[some.true > 0].dice.mean(), off.mean(), (off**2).mean() ** 0.5
             rows.append((network, persons, len(some), *means))
     return pd.DataFrame(rows, columns=["network", "persons", "frames", "accuracy", "dice", "bias", "error"])
-
-
-def _share_of(report, begun, share):
-    """Return a progress of a part of something."""
-    return lambda done, text: report(begun + share * done, text)
 
 
 def _score(watched, masks):

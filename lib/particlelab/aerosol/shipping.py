@@ -1,6 +1,7 @@
 """Networks that find the cloud as files that ship, with what they were judged by."""
 
 from particlelab.aerosol.segmentation_studies import judge_segmenters, summarise_scores
+from particlelab.progress import part_of
 
 CAMERAS = {"a camera's noise": {}, "no noise, as the document renders": {"photons": 1e7, "read_noise": 0.0}}
 
@@ -26,7 +27,7 @@ def ship_segmenter(segmenter, parameters, path, progress=None):
     p, scores = parameters, {}
     camera = {name: type(p).model_fields[name].default for name in CAMERAS["no noise, as the document renders"]}
     for number, (pictures, changes) in enumerate(CAMERAS.items()):
-        told = progress and (lambda done, text, n=number: progress((n + done) / len(CAMERAS), text))
+        told = part_of(progress, number / len(CAMERAS), 1 / len(CAMERAS))
         judged = summarise_scores(judge_segmenters({"": segmenter}, p.replace(**camera | changes), told))
         for persons, row in judged.drop(columns="network").set_index("persons").round(5).to_dict("index").items():
             scores[f"{pictures}: {persons} persons"] = row

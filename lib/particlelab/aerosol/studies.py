@@ -12,6 +12,7 @@ from particlelab.aerosol.people import PEOPLE, draw_people
 from particlelab.aerosol.rendering import Optics, mask_cloud, render, render_background
 from particlelab.aerosol.sizes import cloud_size
 from particlelab.parameters import Parameters, parameter
+from particlelab.progress import part_of
 from particlelab.randomness import generator
 
 PLAIN = PEOPLE[0].replace(zoom=1.0)  # who stands for all where persons do not matter
@@ -208,10 +209,11 @@ def make_both(parameters, progress=None):
         As of `make_dataset`.
     """
     p, tables = parameters, []
-    shares = {"fresh": (0.0, 0.8), "first": (0.8, 0.2)}
-    for kind, simulations in (("fresh", p.simulations), ("first", p.first_simulations)):
-        begun, share = shares[kind]
-        report = None if progress is None else _part_of(progress, begun, share, kind)
+    for kind, simulations, begun, share in (
+        ("fresh", p.simulations, 0.0, 0.8),
+        ("first", p.first_simulations, 0.8, 0.2),
+    ):
+        report = part_of(progress, begun, share, kind)
         first = p.first_simulation if kind == "fresh" else 1  # the first data set has seven simulations, and no others
         collection = Collection.select(p.model_dump() | {"kind": kind, "first_simulation": first})
         tables.append(make_dataset(p.people, simulations, p.frames, collection, None, p.workers, report))
@@ -269,8 +271,3 @@ def _tabulate(scene, seed, number, sizes):
             "Seed": seed,
         }
     )
-
-
-def _part_of(progress, begun, share, name):
-    """Return a progress of a part of something."""
-    return lambda done, text: progress(begun + share * done, f"{name}: {text}")

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from particlelab.aerosol.growth import make_examples, make_network, prepare_sde
-from particlelab.aerosol.sde import SDEParameters, check_rng, check_steps
+from particlelab.aerosol.sde import SDEParameters, check_steps
 from particlelab.learning.digests import digest
 from particlelab.learning.epochs import train_epochs
 from particlelab.learning.quiet import load_keras
+from particlelab.randomness import check_rng
 from particlelab.writing import write_text
 
 FACTOR = 3  # of the trials of a round, one in so many goes on; keras-tuner's own

@@ -11,15 +11,6 @@ def check_diffusion(diffusion_um2_s):
     return diffusion
 
 
-def check_rng(rng):
-    """Return the generator, if there is one."""
-    if rng is None:
-        raise ValueError("rng is missing: chance is drawn from a numpy.random.Generator")
-    if not isinstance(rng, np.random.Generator):
-        raise ValueError(f"rng must be a numpy.random.Generator, such as numpy.random.default_rng(0), got {rng!r}")
-    return rng
-
-
 def check_parameters(name, value, kind, default=None):
     """Return a parameter set, if it is of its kind (a `Parameters` class), or ``default`` in the place of None."""
     value = default if value is None else value

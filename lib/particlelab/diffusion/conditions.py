@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from particlelab.diffusion.checks import check_parameters, check_rng
+from particlelab.diffusion.checks import check_parameters
 from particlelab.diffusion.imaging import Imaging, expected_images, photon_variance, render
 from particlelab.diffusion.motion import draw_paths
 from particlelab.diffusion.scenes import fit_windows, look, summarise_windows
+from particlelab.randomness import check_rng
 
 FAINTEST, BRIGHTEST = 0.1, 3.0  # molecules of a simulation, as multiples of the median
 ALIKE = 5  # groups of molecules that are equally bright in a simulation

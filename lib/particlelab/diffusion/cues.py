@@ -4,9 +4,10 @@ from typing import Literal
 
 import numpy as np
 
-from particlelab.diffusion.checks import check_diffusion, check_parameters, check_rng
+from particlelab.diffusion.checks import check_diffusion, check_parameters
 from particlelab.diffusion.imaging import Imaging, Sequences, place_paths, render
 from particlelab.parameters import parameter
+from particlelab.randomness import check_rng
 
 BRIGHTER = 2.0  # how many times a frame whose brightness is to tell nothing is brighter or darker at most
 

@@ -7,11 +7,12 @@ import numpy as np
 from numba import njit
 from scipy import special
 
-from particlelab.diffusion.checks import check_diffusion, check_parameters, check_rng
+from particlelab.diffusion.checks import check_diffusion, check_parameters
 from particlelab.diffusion.motion import Motion, draw_paths, reflect, switch
 from particlelab.diffusion.psf import STEPS, integrate_gaussian, tabulate
 from particlelab.diffusion.threads import in_chunks
 from particlelab.parameters import parameter
+from particlelab.randomness import check_rng
 
 CHUNK = 8  # sequences that one generator draws: what is drawn does not depend on the number of threads
 AIRY_SIGMA = 0.21  # of wavelength / numerical aperture: the Gaussian nearest an Airy pattern (Zhang et al. 2007)

@@ -3,8 +3,9 @@
 import numpy as np
 from pydantic import model_validator
 
-from particlelab.diffusion.checks import check_parameters, check_rng
+from particlelab.diffusion.checks import check_parameters
 from particlelab.parameters import Parameters, parameter
+from particlelab.randomness import check_rng
 
 
 class Motion(Parameters):

@@ -7,7 +7,7 @@ import pandas as pd
 from pydantic import Field
 
 from particlelab.diffusion.bounds import crlb
-from particlelab.diffusion.checks import check_parameters, check_rng
+from particlelab.diffusion.checks import check_parameters
 from particlelab.diffusion.cues import Cues, simulate_without
 from particlelab.diffusion.estimators import METHODS, estimate, mean_squared_displacement
 from particlelab.diffusion.imaging import Imaging
@@ -15,6 +15,7 @@ from particlelab.diffusion.localisation import localisation_bound, localise
 from particlelab.diffusion.model import Prediction
 from particlelab.diffusion.motion import blur_coefficient
 from particlelab.parameters import parameter
+from particlelab.randomness import check_rng
 
 COVERAGE = 0.9
 PART = 250  # movies that are in memory at the same time

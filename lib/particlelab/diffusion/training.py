@@ -6,13 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import model_validator
 
-from particlelab.diffusion.checks import check_parameters, check_rng
+from particlelab.diffusion.checks import check_parameters
 from particlelab.diffusion.cues import Cues, simulate_without
 from particlelab.diffusion.imaging import CHUNK, Imaging, psf_width_nm
 from particlelab.diffusion.model import Model
 from particlelab.diffusion.networks import Network, see
 from particlelab.parameters import parameter
-from particlelab.randomness import generator, log_uniform
+from particlelab.randomness import check_rng, generator, log_uniform
 
 LENGTHS = 4  # of movies by which intervals are calibrated, from the shortest to the longest
 END = 3.0  # times the smallest D, and a part of the largest, within which the range itself tells something

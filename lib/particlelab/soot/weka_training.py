@@ -1,5 +1,6 @@
 """The training of the pixel classifier that ships: on simulated micrographs, whose masks are known in full."""
 
+from particlelab.progress import part_of
 from particlelab.randomness import log_uniform
 from particlelab.soot.micrographs import Micrograph, simulate_micrograph
 from particlelab.soot.weka import PixelTraining, train_pixel_classifier
@@ -32,7 +33,7 @@ def train_on_simulated(images, rng, training=FROM_MASKS, progress=None):
         if progress:
             progress(0.3 * number / images, f"simulating image {number + 1} of {images}")
         simulated.append(simulate_training_image(rng))
-    rest = progress and (lambda share, text: progress(0.3 + 0.7 * share, text))
+    rest = part_of(progress, 0.3, 0.7)
     labels = [mask.astype("int8") + 1 for _, mask in simulated]
     classifier = train_pixel_classifier([image for image, _ in simulated], labels, rng, training, rest)
     classifier.card["data"] |= {

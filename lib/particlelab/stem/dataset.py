@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from particlelab.randomness import check_rng
 from particlelab.stem.projection import Projection, project
 from particlelab.stem.shapes import Shape, draw_slices
 
@@ -67,8 +68,7 @@ def make_dataset(feature, n, views, parameters=None, rng=None):
         raise ValueError(f"feature = {feature!r} is unknown; there are {', '.join(CATEGORIES)}")
     if n < 1 or views < 1:
         raise ValueError(f"n and views must be at least 1, got {n} and {views}")
-    if rng is None:
-        raise ValueError("rng is missing: chance is drawn from a numpy.random.Generator")
+    check_rng(rng)
     parameters = parameters or document_parameters(feature)
     y = rng.permutation(np.arange(n) % len(CATEGORIES[feature]))
     hole, turn = np.zeros((2, n), int)
