@@ -327,6 +327,20 @@ def test_a_killed_training_ends_where_one_that_was_not_ends(tmp_path):
         growth.fit_sde(*data, 0.2, parameters=p, rng=generator(17), folder=tmp_path)
 
 
+def test_noise_with_a_memory_is_correlated_and_each_step_alone_is_as_without():
+    """Of an autoregressive process: correlation m, m^2, ...; after a last noise of 2, mean 2 m and variance 1 - m^2."""
+    sde, m = linear_sde(0.0, 0.5), 0.7
+    noise = np.diff(sde.sample(np.zeros(2), 4, 1.0, n=40_000, rng=generator(19), memory=m)[..., 0]) / 0.5
+    assert np.corrcoef(noise.reshape(-1, 4).T) == pytest.approx(
+        m ** np.abs(np.subtract.outer(range(4), range(4))), abs=0.02
+    )
+    assert noise.std(axis=(0, 1)) == pytest.approx(1, abs=0.015)
+    after = sde.sample([0.0], 2, 1.0, n=40_000, rng=generator(20), memory=m, last=[2.0])[0, :, :, 0]
+    first, second = np.diff(after).T / 0.5
+    assert (first.mean(), second.mean()) == pytest.approx((2 * m, 2 * m**2), abs=0.02)
+    assert first.std() == pytest.approx((1 - m**2) ** 0.5, abs=0.015)
+
+
 def test_members_make_bands_and_scatter_of_trajectories():
     """Two members whose drifts are -x + 1 and -x - 1."""
     sde = linear_sde(-1.0, 0.5)
@@ -386,6 +400,7 @@ def test_steps_that_cannot_be_learned_from_are_refused(changes, message):
         (lambda sde: sde.bands([1.0]), "members = 2 or more, got 1"),
         (lambda sde: sde.sample([1.0], 3, -1.0, rng=generator(0)), "h must be a positive number, got -1.0"),
         (lambda sde: sde.sample([1.0], 0, 1.0, rng=generator(0)), "at least 1, got 0 and 1"),
+        (lambda sde: sde.sample([1.0], 3, 1.0, rng=generator(0), memory=1.0), "memory must be at least 0 and below 1"),
         (lambda sde: sde.sample([1.0], 3, 1.0), "rng is missing"),
         (lambda sde: sde.sample([1.0], 3, 1.0, np.ones((1, 2, 1)), rng=generator(0)), r"with 3 steps, got \(1, 2, 1\)"),
         (lambda sde: sde.loss([1.0], [2.0], [0.0]), "h must be positive"),

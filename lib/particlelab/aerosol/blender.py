@@ -44,7 +44,7 @@ def simulate_in_blender(scene, breath, seed=0, progress=None, limit_s=LIMIT_S):
     ----------
     scene : CloudScene
         Two dimensions are a slab of a few cells between walls, of which the middle is taken.
-    breath : Breath
+    breath : Exhalation
         As drawn from the scene.
     seed : int
         Of Blender's turbulence.

@@ -86,7 +86,7 @@ class CloudScene(Room):
     wind_factor: float = parameter(0.0, "Wind, to the right", unit="m/s", low=-2, high=2)
 
 
-class Breath(NamedTuple):
+class Exhalation(NamedTuple):
     """One breath of a scene."""
 
     speed_m_s: float
@@ -176,7 +176,7 @@ def draw_breath(scene, seed):
 
     Returns
     -------
-    Breath
+    Exhalation
     """
     speed, duration, down, aside = np.clip(
         generator(seed, "breath").standard_normal(4), -MOST_SPREAD, MOST_SPREAD
@@ -184,7 +184,7 @@ def draw_breath(scene, seed):
     down = math.radians(scene.jet_angle_degrees + scene.direction_variation_degrees * down)
     aside = math.radians(scene.direction_variation_degrees * aside) if scene.dimensions == 3 else 0.0
     direction = (math.sin(aside), math.cos(aside) * math.sin(down), math.cos(aside) * math.cos(down))
-    return Breath(
+    return Exhalation(
         scene.jet_speed_m_s * (1 + scene.breath_variation * speed),
         scene.pulse_s * (1 + scene.breath_variation * duration),
         direction,

@@ -46,7 +46,7 @@ EXPERIMENTS = {
 }
 
 
-class Steps(NamedTuple):
+class FrameSteps(NamedTuple):
     """Steps from frame to frame."""
 
     x0: np.ndarray  # (n,) cloud size, %
@@ -74,14 +74,14 @@ def extract_steps(table):
 
     Returns
     -------
-    Steps
+    FrameSteps
     """
     table = table.sort_values(["Person", "Simulation", "Frame No"])
     number = table.groupby(["Person", "Simulation"]).ngroup().to_numpy()
     size = table["Cloud Size"].to_numpy()
     together = (number[1:] == number[:-1]) & (np.diff(table["Frame No"]) == 1)
     parameter, person = (table[name].to_numpy()[:-1][together] for name in ("Parameter", "Person"))
-    return Steps(size[:-1][together], size[1:][together], parameter, number[:-1][together], person)
+    return FrameSteps(size[:-1][together], size[1:][together], parameter, number[:-1][together], person)
 
 
 def carry_out(experiment, table, parameters=None, seed=0, samples=100, folder=None, progress=None):
@@ -116,12 +116,12 @@ def carry_out(experiment, table, parameters=None, seed=0, samples=100, folder=No
 
 
 def learned_steps(table):
-    """Return the steps of all but the last two persons, as `Steps`: a fifth of them is the validation."""
+    """Return the steps of all but the last two persons, as `FrameSteps`: a fifth of them is the validation."""
     return _choose(extract_steps(table), False)
 
 
 def tested_steps(table):
-    """Return the steps of the last two persons, whom no network sees, as `Steps`."""
+    """Return the steps of the last two persons, whom no network sees, as `FrameSteps`."""
     return _choose(extract_steps(table), True)
 
 
@@ -195,4 +195,4 @@ def _oversample(x0, x1, p, seed):
 
 def _choose(steps, tested):
     last = np.isin(steps.person, np.unique(steps.person)[-TESTED:])
-    return Steps(*(column[last == tested] for column in steps))
+    return FrameSteps(*(column[last == tested] for column in steps))

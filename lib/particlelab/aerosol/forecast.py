@@ -171,7 +171,9 @@ def grow_as_learned(times_s, sizes, ahead_s, sde, n=2000, rng=None):
     if misfit > MISFIT:
         notes.append(f"it grows unlike what the SDE has learned from: residuals of {misfit:.1f} in place of 1")
     steps = max(1, math.ceil((ahead[-1] - times[-1]) / frame_s - 1e-9))
-    paths = sde.sample(np.full(n, sizes[-1]), steps, sde.step, strengths, 1, rng)[:, 0, :, 0]
+    last = sde.noise(np.full(n, curve[-2]), np.full(n, curve[-1]), h, strengths)
+    memory = sde.card.get("memory", 0.0)
+    paths = sde.sample(np.full(n, sizes[-1]), steps, sde.step, strengths, 1, rng, memory=memory, last=last)[:, 0, :, 0]
     grid = times[-1] + frame_s * np.arange(steps + 1)
     drawn = np.array([np.interp(ahead, grid, path) for path in paths])
     return Learned(Growth(ahead, np.clip(drawn, 0, 100), None, None, None), strengths, notes)

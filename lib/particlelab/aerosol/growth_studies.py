@@ -339,8 +339,8 @@ def score_joined(sdes, table, samples, seed):
     return score_growth(join(sdes), table, samples, generator(seed, "joined"))[0]
 
 
-def draw_trajectories(sde, table, n, seed):
-    """Draw trajectories from the first frame of each simulation of a data set.
+def draw_trajectories(sde, table, n, seed, memory=0.0):
+    """Draw trajectories from the first frame of each simulation of a data set, with noise of some ``memory``.
 
     Returns
     -------
@@ -350,7 +350,8 @@ def draw_trajectories(sde, table, n, seed):
     """
     true, parameter, person = spread_trajectories(table)
     told = parameter if sde.covariates else None
-    drawn = sde.sample(true[:, 0], true.shape[1] - 1, 1.0, told, n, generator(seed, "trajectories"))[..., 0]
+    rng = generator(seed, "trajectories")
+    drawn = sde.sample(true[:, 0], true.shape[1] - 1, 1.0, told, n, rng, memory=memory)[..., 0]
     return true, drawn, parameter, person
 
 

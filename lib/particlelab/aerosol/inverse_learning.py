@@ -9,6 +9,7 @@ from particlelab.aerosol.dataset import Survey
 from particlelab.aerosol.growth import fit_sde
 from particlelab.aerosol.inverse import calibrate_power, choose_power, draw_prior
 from particlelab.aerosol.inverse_studies import NAMES, STRANGERS, WINDY
+from particlelab.aerosol.residuals import check_residuals
 from particlelab.aerosol.sde import SDEParameters, load_sde
 from particlelab.aerosol.series import fit_series, load_series
 from particlelab.aerosol.surveys import Surveyed, steps_of, survey
@@ -140,7 +141,8 @@ def learn_growth(
     Returns
     -------
     SDE
-        Its card has the ``powers`` that make the likelihood of a series of so many frames cover (`find_power`).
+        Its card has the ``powers`` that make the likelihood of a series of so many frames cover (`find_power`), and the
+        ``memory`` of its noise in the calibrating series, for `SDE.sample`.
     """
     told = 1 if winds is None else 2
     x0, x1, p = steps_of(learned, told)
@@ -151,7 +153,10 @@ def learn_growth(
     for count in sorted({min(count, longest) for count in frames}):
         some = calibrating.sizes[:, :count]
         powers[str(count)] = calibrate_power(some, calibrating.covariates[:, :told], sde, prior, h)
-    sde.card |= {"power": powers[str(count)], "powers": powers}
+    x0, x1, p = steps_of(calibrating, told)
+    checks = check_residuals(sde, x0, x1, h, p, np.repeat(np.arange(len(calibrating.sizes)), longest - 1))
+    memory = float(checks.set_index("check").value["autocorrelation"])
+    sde.card |= {"power": powers[str(count)], "powers": powers, "memory": max(0.0, memory)}
     return sde
 
 

@@ -121,13 +121,15 @@ def judge_growth(sde, surveyed, h, samples=200, seed=0):
     -------
     dict
         ``loss`` (eq. 2.13), ``MSE`` of average trajectories by whole strengths (%^2) and as a share of the variance of
-        the true ones, ``CRPS`` (%), ``coverage of forecast bands, 90 %``, and of the residuals variance (expected 1),
-        autocorrelation and that of squares (expected 0), and the p value of their normality.
+        the true ones, ``CRPS`` (%) and ``coverage of forecast bands, 90 %``, both from the first frame on and with the
+        SDE's memory; and of the residuals variance (expected 1), autocorrelation and that of squares (expected 0), and
+        the p value of their normality.
     """
     told, rng = sde.covariates, generator(seed, "judge")
     x0, x1, p = steps_of(surveyed, told)
     true, known = surveyed.sizes, surveyed.covariates[:, :told]
-    drawn = sde.sample(true[:, 0], true.shape[1] - 1, h, known, samples, rng, by_member=True)[..., 0]
+    memory = sde.card.get("memory", 0.0)
+    drawn = sde.sample(true[:, 0], true.shape[1] - 1, h, known, samples, rng, by_member=True, memory=memory)[..., 0]
     strength = np.round(known[:, 0])
     tables = [tabulate_trajectories(some, strength) for some in (true, drawn.mean(axis=1))]
     error = trajectory_mse(*tables)

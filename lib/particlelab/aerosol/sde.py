@@ -165,8 +165,11 @@ class SDE:
         """
         return sde_layers.noise(*self._excess(x0, x1, h, p), self.kind)
 
-    def sample(self, x0, steps, h, p=None, n=1, rng=None, by_member=False):
+    def sample(self, x0, steps, h, p=None, n=1, rng=None, by_member=False, memory=0.0, last=None):
         """Draw trajectories, by the scheme that was trained.
+
+        The equation has new noise in each step. What drives a cloud lasts longer: with ``memory`` the noise of a step
+        is correlated with that of the one before, while each step alone is distributed as the equation has it.
 
         Parameters
         ----------
@@ -183,6 +186,10 @@ class SDE:
         by_member : bool
             Let each trajectory follow one of the members, instead of their mean: the trajectories then also scatter
             by what the data left open.
+        memory : float
+            Correlation of the noise of steps that follow each other, at least 0 and below 1.
+        last : (m, d) array_like; (m,) in one dimension, optional
+            Noise of the step before the first one (`noise`), which the memory begins with; random by default.
 
         Returns
         -------
@@ -192,9 +199,11 @@ class SDE:
         Raises
         ------
         ValueError
-            If h is not positive, there is no rng, or as `drift`.
+            If h is not positive, there is no rng, the memory is none, or as `drift`.
         """
         check_rng(rng)
+        if not 0 <= memory < 1:
+            raise ValueError(f"memory must be at least 0 and below 1, got {memory!r}")
         if not (np.ndim(h) == 0 and h > 0 and np.isfinite(h)):
             raise ValueError(f"h must be a positive number, got {h!r}")
         if min(steps, n) < 1:
@@ -205,12 +214,17 @@ class SDE:
         known = [self._check(x0, values)[1] for values in np.moveaxis(p, 1, 0)] if np.ndim(p) == 3 else [first] * steps
         paths = np.empty((len(x0), n, steps + 1, self.dimension))
         paths[:, :, 0] = x0[:, None]
+        began = None if last is None else np.broadcast_to(_states("last", last, self.dimension), x0.shape)
         groups = [[member] for member in self.members] if by_member else [self.members]
         for number, members in enumerate(groups):
             some = paths[:, number :: len(groups)]
+            shape = (len(x0) * some.shape[1], self.dimension)
+            z = rng.standard_normal(shape) if began is None else np.repeat(began, some.shape[1], axis=0)
             for step in range(steps):
-                rows = some[:, :, step].reshape(-1, self.dimension)
-                there = self._move(rows, np.repeat(known[step], some.shape[1], axis=0), h, rng, members)
+                rows = some[:, :, step].reshape(shape)
+                if step or began is not None:
+                    z = memory * z + (1 - memory**2) ** 0.5 * rng.standard_normal(shape)
+                there = self._move(rows, np.repeat(known[step], some.shape[1], axis=0), h, z, members)
                 some[:, :, step + 1] = there.reshape(some[:, :, step].shape)
         return paths
 
@@ -253,10 +267,10 @@ class SDE:
         tau = steps.h[:, None] / self.step
         return (steps.x1 - steps.x0) / self._scale - tau * drift, tau, entries, slopes
 
-    def _move(self, x, p, h, rng, members):
-        """Make one step."""
+    def _move(self, x, p, h, z, members):
+        """Make one step with the noise z."""
         drift, entries, slopes = self._look(x, p, members)
-        tau, z = h / self.step, rng.standard_normal(x.shape)
+        tau = h / self.step
         matrix = sde_layers.matrices(entries, self.dimension, self.kind)
         kick = matrix * z if self.kind == "diagonal" else np.einsum("nij,nj->ni", matrix, z)
         change = drift * tau + kick * tau**0.5

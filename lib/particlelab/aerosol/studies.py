@@ -10,6 +10,7 @@ from particlelab.aerosol.clouds import CloudScene, simulate_cloud
 from particlelab.aerosol.dataset import Collection, choose_scene, make_dataset
 from particlelab.aerosol.people import PEOPLE, draw_people
 from particlelab.aerosol.rendering import Optics, mask_cloud, render, render_background
+from particlelab.aerosol.sde import load_sde
 from particlelab.aerosol.sizes import cloud_size
 from particlelab.parameters import Parameters, parameter
 from particlelab.progress import part_of
@@ -132,6 +133,31 @@ def watch_breath(scene, person, seed, rng=None, size=256, optics=None, progress=
     images, masks = render(density, person, rng, size, scene=scene, optics=optics)
     background = render_background(person, rng, size, optics=optics)
     return Watched(images, masks, background, _tabulate(scene, seed, 0, cloud_size(masks)))
+
+
+def expect_growth(sizes, strength, wind, model="growth-with-wind", n=400, seed=0):
+    """Draw how a learned SDE expects a cloud to grow from its first frame on.
+
+    Parameters
+    ----------
+    sizes : (frames,) array_like
+        As they are, in %; the first is where trajectories start.
+    strength, wind : float
+        Of the air; the model knows usual breaths alone, of any person.
+    model : str or path
+        An SDE of strength and wind.
+    n : int
+        Trajectories.
+    seed : int
+
+    Returns
+    -------
+    (n, frames) ndarray
+    """
+    sde, told = load_sde(model), np.array([[strength, wind]])
+    rng, memory = generator(seed, "expected"), sde.card["memory"]
+    drawn = sde.sample(np.asarray(sizes)[:1], len(sizes) - 1, sde.step, told, n, rng, memory=memory)
+    return np.clip(drawn[0, :, :, 0], 0, 100)
 
 
 def grow(scene, strengths, repeats=1, seed=1, engine="native", progress=None):
