@@ -401,7 +401,7 @@ class _Pieces:
                 background = self.backgrounds[self.background_of[which]]
                 piece["background"] = (_disturb(background, rng) if rng.random() < p.disturbed else background)[window]
             if p.noise:
-                piece["image"] = _add_noise(piece["image"], rng.uniform(0, p.noise), rng)
+                piece["image"] = add_noise(piece["image"], rng.uniform(0, p.noise), rng)
             changed = change(**piece)
             images.append(changed["image"])
             masks.append(changed["mask"])
@@ -413,10 +413,11 @@ class _Pieces:
 def _disturb(background, rng):
     """Move a picture by up to two pixels, change its light by up to 5 %, and add noise of up to 3 grey levels."""
     moved = np.roll(background, rng.integers(-2, 3, size=2), axis=(0, 1))
-    return _add_noise(moved * rng.uniform(0.95, 1.05), rng.uniform(0, 3), rng)
+    return add_noise(moved * rng.uniform(0.95, 1.05), rng.uniform(0, 3), rng)
 
 
-def _add_noise(picture, deviation, rng):
+def add_noise(picture, deviation, rng):
+    """Add noise of so many grey levels to a picture, or to several, (..., 3) uint8."""
     return np.rint(picture + rng.normal(0, deviation, picture.shape)).clip(0, 255).astype(np.uint8)
 
 

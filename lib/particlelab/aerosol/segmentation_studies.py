@@ -7,7 +7,7 @@ from pydantic import model_validator
 from particlelab.aerosol.dataset import Collection, Recording, make_dataset, read_pictures
 from particlelab.aerosol.doubt import calibrate_doubt, survey_pictures
 from particlelab.aerosol.people import draw_people
-from particlelab.aerosol.segmentation import UNetTraining, load_segmenter, score_masks, segment, train_unet
+from particlelab.aerosol.segmentation import UNetTraining, add_noise, load_segmenter, score_masks, segment, train_unet
 from particlelab.aerosol.sizes import cloud_size
 from particlelab.aerosol.studies import DatasetStudy, OneBreath, watch, watch_simulation
 from particlelab.parameters import parameter
@@ -157,6 +157,8 @@ def train_segmenter(parameters, folder=None, progress=None):
 def find_doubt(segmenter, parameters, folder):
     """Calibrate the doubt of a network (`calibrate_doubt`) on three breaths each of persons that nobody else uses.
 
+    Their pictures get half of the noise that those of the training got at most.
+
     Parameters
     ----------
     segmenter : Segmenter
@@ -172,10 +174,10 @@ def find_doubt(segmenter, parameters, folder):
     strangers = draw_people(p.people + p.further_people + STRANGERS)[-STRANGERS:]
     collection = Collection.select(p.model_dump() | {"first_simulation": STRANGERS_FIRST})
     make_dataset(strangers, 3, p.frames, collection, folder)
-    pictures, found = read_pictures(folder), []
+    pictures, found, rng = read_pictures(folder), [], generator(p.seed, "doubt")
     for number, background in enumerate(pictures.backgrounds[:]):
         images = pictures.images[number, :, SOME_FRAMES]
-        images = images.reshape(-1, *images.shape[2:])
+        images = add_noise(images.reshape(-1, *images.shape[2:]), p.noise / 2, rng)
         found.append(segmenter.probabilities(images, background=background if segmenter.background else None))
     masks = pictures.masks[:, :, SOME_FRAMES]
     return calibrate_doubt(np.concatenate(found), masks.reshape(-1, *masks.shape[3:]))
