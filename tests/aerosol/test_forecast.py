@@ -81,11 +81,20 @@ class Line:
         h = h / self.step
         return (x1 - x0 - 0.05 * p * h) / (0.1 * h**0.5)
 
-    def sample(self, x0, steps, h, p, n, rng):
-        h = h / self.step
+    def sample(self, x0, steps, h, p, n, rng, memory=0.0, last=None):
+        self.remembered, h = (memory, p, last), h / self.step
         kicks = 0.05 * p[:, None] * h + 0.1 * h**0.5 * rng.standard_normal((len(x0), steps))
         paths = np.concatenate([np.zeros((len(x0), 1)), np.cumsum(kicks, axis=1)], axis=1)
         return (x0[:, None] + paths)[:, None, :, None]
+
+
+def test_noise_goes_on_from_the_last_step_that_was_seen():
+    sde = Line(memory=0.7)
+    times, sizes = 0.04 * np.arange(6), np.array([1, 1.2, 1.4, 1.5, 1.7, 2.4])
+    grow_as_learned(times, sizes, [0.24, 0.28], sde, n=50, rng=generator(3))
+    memory, strengths, last = sde.remembered
+    assert memory == 0.7
+    assert last == pytest.approx((0.7 - 0.05 * strengths) / 0.1)
 
 
 @pytest.mark.parametrize(("between", "step"), [(0.01, 1.0), (0.04, 1.0), (0.04, 0.04), (0.06, 0.04), (0.2, 1.0)])

@@ -363,11 +363,7 @@ def _summarise(film, table, smooth, forecast, learned, warnings, between, p, dou
 
     said = "as given" if p.frame_time_s else "as the file is played"
     in_doubt = "what the network is in doubt about" + ("" if doubt else ", which has not been calibrated")
-    by = (
-        "by the learned SDE, whose bands are too narrow"
-        if learned
-        else "if the speed of its radius goes on wandering as it did"
-    )
+    by = "as usual breaths grow" if learned else "if the speed of its radius goes on wandering as it did"
     nothing = (np.nan, np.nan)
     rows = [
         ("frames", len(measured), *nothing, "", f"of {film.shape[1]} x {film.shape[0]} pixels"),
