@@ -8,7 +8,8 @@ from PIL import Image
 
 from particlelab import aerosol
 from particlelab.aerosol import figures, films, sde_layers
-from particlelab.aerosol.segmentation import Segmenter, UNetTraining, build_network
+from particlelab.aerosol.segmentation import Segmenter
+from particlelab.aerosol.unet import UNetTraining, build_network
 from particlelab.randomness import generator
 from particlelab.reading import ReadError
 
@@ -98,7 +99,7 @@ def test_a_disk_that_grows_has_its_sizes_speed_and_forecast(options):
     true = 100 * np.pi * (12 + 1.5 * (ahead.frame - 1)) ** 2 / (HEIGHT * WIDTH)
     assert len(ahead) == 10 and ((ahead.fit_low < true) & (true < ahead.fit_high)).all()
     assert ahead.fit_percent.to_numpy() == pytest.approx(true.to_numpy(), rel=0.03)
-    assert known.value["forecast at 1.16 s"] == ahead.fit_percent.iloc[-1]
+    assert known.note["forecast"].startswith("at 1.16 s") and known.value["forecast"] == ahead.fit_percent.iloc[-1]
     drawn = {trace.name: trace for trace in figures.measured_sizes(table).data}
     assert list(drawn["measured"].y) == list(rows.cloud_size_percent)
     assert list(drawn["forecast"].x) == list(ahead.time_s) and len(drawn["forecast, 95 %"].y) == 2 * len(ahead)

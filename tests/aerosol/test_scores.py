@@ -123,7 +123,7 @@ def test_the_documents_error_is_blind_to_scatter():
         (lambda: scores.crps([1.0, np.nan], np.ones((2, 3))), "must be finite"),
         (lambda: scores.crps([1.0], [[1.0]]), "samples must be at least 2, got 1"),
         (lambda: scores.energy_score(1.0, [1.0, 2.0]), "use crps"),
-        (lambda: scores.coverage([1.0], np.ones((1, 5)), (0.9,)), "level = 0.9 .* more than 5 samples"),
+        (lambda: scores.coverage([1.0], np.ones((1, 5)), (0.9,)), "level = 0.9 needs at least 19 samples, got 5"),
         (lambda: scores.tabulate_trajectories([[1, 2]], [1, 2]), "need k parameters"),
         (lambda: scores.average_trajectories(pd.DataFrame({"a": [1]})), "no column 'Strength'; it has a"),
     ],

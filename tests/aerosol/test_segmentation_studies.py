@@ -150,7 +150,7 @@ def test_scores_are_averaged_over_clouds_of_a_size():
             {"further_people": 500, "further_simulations": 3},
             "further_simulations = 3 must be at most 2 for 500 persons",
         ),
-        ({"first_simulation": 1001}, "simulations = 1 must be at most 0 for 2 persons"),
+        ({"first_simulation": 1001}, "first_simulation = 1001 must be at most 999 for 2 persons"),
     ],
 )
 def test_a_study_that_would_test_with_what_was_learned_is_refused(changes, message):

@@ -92,7 +92,7 @@ from particlelab.aerosol.one_breath import QUESTION_GROUPS, Question, answer, as
 from particlelab.aerosol.people import PEOPLE, Person, draw_people, draw_person
 from particlelab.aerosol.pictures import Background, read_backgrounds, to_picture
 from particlelab.aerosol.rendering import Optics, Rendered, mask_cloud, render, render_background, render_depth
-from particlelab.aerosol.residuals import check_residuals, check_step
+from particlelab.aerosol.residuals import check_residuals, check_step, find_memory
 from particlelab.aerosol.scores import (
     average_trajectories,
     coverage,
@@ -102,14 +102,7 @@ from particlelab.aerosol.scores import (
     trajectory_mse,
 )
 from particlelab.aerosol.sde import SDE, TUNED, SDEParameters, load_sde
-from particlelab.aerosol.segmentation import (
-    Segmenter,
-    UNetTraining,
-    load_segmenter,
-    score_masks,
-    segment,
-    train_unet,
-)
+from particlelab.aerosol.segmentation import Segmenter, load_segmenter, score_masks, segment
 from particlelab.aerosol.segmentation_studies import (
     UNSEEN,
     Looked,
@@ -121,8 +114,9 @@ from particlelab.aerosol.segmentation_studies import (
     train_segmenter,
     watch_unseen,
 )
+from particlelab.aerosol.segmentation_training import train_unet
 from particlelab.aerosol.series import SeriesModel, fit_series, load_series
-from particlelab.aerosol.shipping import ship_segmenter
+from particlelab.aerosol.shipping import ship_growth, ship_inverse, ship_segmenter
 from particlelab.aerosol.sizes import cloud_size, measure_clouds
 from particlelab.aerosol.studies import (
     BREATH_GROUPS,
@@ -142,6 +136,7 @@ from particlelab.aerosol.studies import (
 )
 from particlelab.aerosol.surveys import Surveyed, gather_series, survey, tabulate_series
 from particlelab.aerosol.tuning import tune_sde
+from particlelab.aerosol.unet import UNetTraining
 
 __all__ = [
     "BREATH_GROUPS",
@@ -230,6 +225,7 @@ __all__ = [
     "find_cloud",
     "find_departures",
     "find_intervals",
+    "find_memory",
     "find_power",
     "find_ranks",
     "fit_sde",
@@ -284,6 +280,8 @@ __all__ = [
     "sde_file",
     "search",
     "segment",
+    "ship_growth",
+    "ship_inverse",
     "ship_segmenter",
     "simulate_cloud",
     "split_chance",

@@ -62,7 +62,11 @@ def simulate_in_blender(scene, breath, seed=0, progress=None, limit_s=LIMIT_S):
     ------
     BlenderError
         If Blender is not on PATH, fails, or runs longer than the limit.
+    ValueError
+        If droplets are to evaporate: Blender's smoke does not.
     """
+    if scene.decay_1_per_s:
+        raise ValueError(f'decay_1_per_s = {scene.decay_1_per_s:g} must be 0 for engine="blender"')
     program = find_blender()
     if program is None:
         raise BlenderError(

@@ -119,7 +119,7 @@ def simulate_cloud(scene=None, seed=0, engine="native", progress=None):
     Raises
     ------
     ValueError
-        If the engine or the seed is none.
+        If there is no such engine, or the seed is not a whole number of at least 0.
     BlenderError
         If Blender is not there, fails, or takes too long.
     """

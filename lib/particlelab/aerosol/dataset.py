@@ -30,6 +30,7 @@ COLUMNS = {  # of the document (figure 3.5), by fields of a scene
     "Wind Factor": "wind_factor",
 }
 FIRST_SEED = 4
+TESTED = 2  # persons that no network is trained on: the last ones (document: 9 for the training, 2 for the test)
 FIRST_SIMULATIONS = (  # four strengths, and other parameters that vary: the first and the last are the document's
     {"strength": 0.0},
     {"strength": 5.0},
@@ -102,7 +103,7 @@ class Pictures(NamedTuple):
     backgrounds: object  # zarr.Array (people, H, W, 3) uint8: each person before the breath
 
 
-def make_dataset(people=11, simulations=13, frames=30, parameters=None, folder=None, workers=None, progress=None):
+def make_dataset(people=11, simulations=13, frames=None, parameters=None, folder=None, workers=None, progress=None):
     """Simulate breaths of persons, draw them, and measure the cloud of each frame in its true mask (eq. 3.3).
 
     The fresh data set of the document has whole strengths drawn at random and a seed of its own for each simulation,
@@ -113,8 +114,10 @@ def make_dataset(people=11, simulations=13, frames=30, parameters=None, folder=N
     ----------
     people : int or sequence of Person or Background
         How many, or who, or users' own pictures of persons (`read_backgrounds`).
-    simulations, frames : int
-        Simulations of each person, frames of each.
+    simulations : int
+        Of each person.
+    frames : int, optional
+        Of each simulation; by default as the parameters say (document: 30).
     parameters : Collection or Survey, optional
     folder : path, optional
         Where ``table.parquet`` and the pictures are written: ``images.zarr`` (people, simulations, frames, H, W, 3),
@@ -138,7 +141,8 @@ def make_dataset(people=11, simulations=13, frames=30, parameters=None, folder=N
         If a number is below 1, the first data set is asked for more simulations than it has, or the folder holds
         another data set.
     """
-    p = (parameters or Collection()).replace(frames=frames)
+    p = parameters or Collection()
+    p = p if frames is None else p.replace(frames=frames)
     count = people if isinstance(people, int) else len(people)
     if count < 1 or simulations < 1:
         raise ValueError(f"people and simulations must be at least 1, got {count} and {simulations}")
@@ -216,10 +220,15 @@ def read_pictures(folder):
     return Pictures(*(zarr.open_array(str(Path(folder) / f"{name}.zarr"), mode="r") for name in Pictures._fields))
 
 
-def _see_before(p, person, number):
+def see_before(p, person, number):
     """Render a person of a data set before the breath, (H, W, 3) uint8; persons are numbered from 0."""
     rng, optics = generator(p.seed, "camera", number, "background"), Optics.select(p.model_dump())
     return render_background(person, rng, p.picture_px, optics=optics)
+
+
+def camera(p, number, seed, simulation):
+    """Return the generator of the camera's noise in a simulation, by the seed of its breath; both numbers from 0."""
+    return generator(p.seed, "camera", number, seed, simulation)
 
 
 _simulate_once = functools.lru_cache(maxsize=1)(simulate_cloud)  # all persons of the first data set share clouds
@@ -232,7 +241,7 @@ def _make(p, person, i, j, simulations, folder):
     if folder is None:
         masks = mask_cloud(density, person, p.picture_px, scene=scene)
     else:
-        rng, optics = generator(p.seed, "camera", i, seed, j), Optics.select(p.model_dump())
+        rng, optics = camera(p, i, seed, j), Optics.select(p.model_dump())
         images, masks = render(density, person, rng, p.picture_px, scene=scene, optics=optics)
     values = {name: getattr(scene, field) for name, field in COLUMNS.items()}
     sums = sum(values.values()) + seed
@@ -273,7 +282,7 @@ def _open(folder, p, persons, simulations):
     for name, colours, dtype in (("images.zarr", (3,), "uint8"), ("masks.zarr", (), "bool")):
         path, chunk = str(folder / name), chunks + colours
         zarr.create_array(path, shape=shape + colours, chunks=chunk, dtype=dtype, overwrite=True)
-    backgrounds = np.stack([_see_before(p, person, number) for number, person in enumerate(persons)])
+    backgrounds = np.stack([see_before(p, person, number) for number, person in enumerate(persons)])
     zarr.create_array(str(folder / "backgrounds.zarr"), data=backgrounds, overwrite=True)
     write_text(about, json.dumps(wanted))
     return folder

@@ -6,13 +6,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from particlelab.aerosol.dataset import TESTED
 from particlelab.aerosol.growth import fit_sde
 from particlelab.aerosol.imbalance import WEIGHTINGS, oversample
 from particlelab.aerosol.scores import crps, energy_score, tabulate_trajectories, trajectory_mse
 from particlelab.aerosol.sde import TUNED, SDEParameters
 from particlelab.randomness import generator
-
-TESTED = 2  # persons whose simulations no network sees: the last ones
 
 
 class Experiment(NamedTuple):
@@ -178,7 +177,7 @@ def score_growth(sde, table, samples, rng):
     scores = dict(zip(("training", "validation"), losses, strict=True)) | {
         "test": sde.loss(steps.x0, steps.x1, 1.0, told[1]),
         "MSE": error,
-        "relative MSE": error / float(averages.var()),
+        "relative MSE": error / float(averages.to_numpy().var()),
         "CRPS": float(np.mean(crps(true[held][:, 1:], drawn[held][:, :, 1:]))),
         "energy score": float(np.mean(energy_score(true[held][:, 1:], drawn[held][:, :, 1:]))),
     }

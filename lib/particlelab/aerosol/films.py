@@ -93,6 +93,10 @@ def make_film(frames, edge=EDGE, every=1, source="the film"):
         As `read_film`.
     """
     frames = np.asarray(frames)
+    if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+        raise ReadError(f"every must be a whole number of at least 1, got {every!r}")
+    if frames.dtype == bool:
+        raise ReadError("frames must be pictures, grey or in colours, got bool: masks")
     if frames.ndim not in (3, 4) or (frames.ndim == 4 and frames.shape[3] != 3) or 0 in frames.shape:
         raise ReadError(f"frames must be (n, H, W) or (n, H, W, 3), got {frames.shape}")
     if frames.ndim == 3:

@@ -9,10 +9,11 @@ from particlelab.aerosol.dataset import Survey
 from particlelab.aerosol.growth import fit_sde
 from particlelab.aerosol.inverse import calibrate_power, choose_power, draw_prior
 from particlelab.aerosol.inverse_studies import NAMES, STRANGERS, WINDY
-from particlelab.aerosol.residuals import check_residuals
+from particlelab.aerosol.residuals import find_memory
 from particlelab.aerosol.sde import SDEParameters, load_sde
 from particlelab.aerosol.series import fit_series, load_series
 from particlelab.aerosol.surveys import Surveyed, steps_of, survey
+from particlelab.progress import part_of
 from particlelab.randomness import generator
 
 POWERS_AT = (5, 10, 20, 30)  # frames for which powers are calibrated
@@ -32,8 +33,10 @@ def survey_to_learn(parameters, progress=None):
     The first are as many breaths with wind as ``training`` says, and half as many in still air; the others have wind.
     """
     p, still = parameters, parameters.replace(wind_low=0.0, wind_high=0.0)
-    windy = survey(_survey(p, LEARNING + WINDY), p.training + p.calibration, 1, p.workers, progress)
-    calm = survey(_survey(still, LEARNING), p.training // 2, 1, p.workers, progress)
+    count, calm_count = p.training + p.calibration, p.training // 2
+    share = count / (count + calm_count)
+    windy = survey(_survey(p, LEARNING + WINDY), count, 1, p.workers, part_of(progress, 0, share, "with wind"))
+    calm = survey(_survey(still, LEARNING), calm_count, 1, p.workers, part_of(progress, share, 1 - share, "still air"))
     learned = (np.concatenate([some[: p.training], more]) for some, more in zip(windy, calm, strict=True))
     return Surveyed(*learned), Surveyed(*(values[p.training :] for values in windy))
 
@@ -65,13 +68,16 @@ def learn(parameters, learned, calibrating, folder=None, progress=None):
     """
     p = parameters
     sde_parameters = SDEParameters(epochs=p.epochs, members=p.members)
-    steps = learn_growth(
-        learned, calibrating, p.frame_time_s, (p.wind_low, p.wind_high), sde_parameters, p.seed, folder, progress
-    )
+    strengths, winds = (p.strength_low, p.strength_high), (p.wind_low, p.wind_high)
+    told = part_of(progress, 0, 0.9)
+    steps = learn_growth(learned, calibrating, p.frame_time_s, winds, sde_parameters, p.seed, folder, told, strengths)
     about = {"scene": _scene(p)}
     steps.card |= about
     everything = (np.concatenate(both) for both in zip(learned, calibrating, strict=True))
-    return Models(learn_series(Surveyed(*everything), p.frame_time_s, (p.wind_low, p.wind_high), about), steps)
+    series = learn_series(Surveyed(*everything), p.frame_time_s, winds, about, strengths)
+    if progress:
+        progress(1.0, "both models")
+    return Models(series, steps)
 
 
 def learn_series(learned, h, winds, card=None, strengths=(1, 15), folds=5):
@@ -154,9 +160,8 @@ def learn_growth(
         some = calibrating.sizes[:, :count]
         powers[str(count)] = calibrate_power(some, calibrating.covariates[:, :told], sde, prior, h)
     x0, x1, p = steps_of(calibrating, told)
-    checks = check_residuals(sde, x0, x1, h, p, np.repeat(np.arange(len(calibrating.sizes)), longest - 1))
-    memory = float(checks.set_index("check").value["autocorrelation"])
-    sde.card |= {"power": powers[str(count)], "powers": powers, "memory": max(0.0, memory)}
+    memory = find_memory(sde, x0, x1, h, p, np.repeat(np.arange(len(calibrating.sizes)), longest - 1))
+    sde.card |= {"power": powers[str(count)], "powers": powers, "memory": memory}
     return sde
 
 

@@ -62,7 +62,8 @@ class Measurement(Parameters):
     )
     smallest_px: int = parameter(
         9,
-        "Parts of the cloud that are smaller are no parts, in the picture that the network is shown",
+        "Parts that are smaller count for the cloud's size, but not for number, outline and extent; in the picture "
+        "that the network is shown",
         unit="px",
         low=1,
         high=10_000,
@@ -128,7 +129,7 @@ def measure(frames, **options):
     Raises
     ------
     ValueError
-        If there is no such model, no ``frame_time_s``, a frame is none, or no frame shows a cloud.
+        If there is no such model, no ``frame_time_s``, a frame is no picture, or no frame shows a cloud.
     """
     p = Measurement(**options)
     film = make_film(frames, _edge(_load(p)), p.every)
@@ -250,7 +251,9 @@ def _load(p):
     """
     segmenter = load_segmenter(p.model or ("with-background" if p.empty_frames else "default"))
     if segmenter.background and not p.empty_frames:
-        raise ValueError(f"empty_frames = 0: model = {p.model!r} is shown the mean of frames before the breath")
+        raise ValueError(
+            f"empty_frames = 0: model = {p.model!r} is shown the mean of frames before the breath; give their number"
+        )
     if p.empty_frames and not segmenter.background:
         raise ValueError(f"empty_frames = {p.empty_frames}: model = {p.model!r} has not learned to use them; give 0")
     return segmenter
@@ -372,7 +375,7 @@ def _summarise(film, table, smooth, forecast, learned, warnings, between, p, dou
         ("cloud size in the first frame", begin.cloud_size_percent, begin.low, begin.high, "%", in_doubt),
         ("cloud size in the last frame", end.cloud_size_percent, end.low, end.high, "%", in_doubt),
         ("growth at the last frame", *drawn(smooth.speeds), "%/s", "of the fit"),
-        (f"forecast at {last.time_s:.4g} s", last.fit_percent, last.fit_low, last.fit_high, "%", by),
+        ("forecast", last.fit_percent, last.fit_low, last.fit_high, "%", f"at {last.time_s:.4g} s, {by}"),
         ("noise of the sizes", *drawn(smooth.noise), "%", "of the fit: standard deviation, at the last frame"),
         ("wandering of the radius' speed", *drawn(smooth.kick), "%^0.5/s^1.5", "of the fit: s in dv = s dW"),
     ]

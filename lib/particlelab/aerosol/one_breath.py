@@ -95,7 +95,9 @@ def answer(question, models=None, progress=None):
     scene = CloudScene.select(models.series.card["scene"] | breath)
     watched = watch_breath(scene, draw_people(q.person)[-1], q.seed, progress=progress)
     sizes = watched.table["Cloud Size"].to_numpy()
-    prior, weights, table = ask(models, sizes, q.asked, scene.frame_time_s, wind=q.wind_factor)
+    known = models.series.card["scene"]
+    strengths, winds = ((known[f"{name}_low"], known[f"{name}_high"]) for name in ("strength", "wind"))
+    prior, weights, table = ask(models, sizes, q.asked, scene.frame_time_s, strengths, winds, q.wind_factor)
     true = table.parameter.map({"strength": q.strength, "wind": q.wind_factor})
     table.insert(2, "true", true)
     return Answer(q, watched.images, watched.masks, sizes, prior, weights, table)

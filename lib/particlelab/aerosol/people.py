@@ -153,6 +153,7 @@ def draw_people(n=11, seed=0):
     """
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise ValueError(f"n must be a whole number of at least 1, got {n!r}")
+    generator(seed)  # which refuses what is no seed
     further = range(len(PEOPLE) + 1, n + 1)
     return [*PEOPLE[:n], *(_draw_by_chance(number, generator(seed, "people", number)) for number in further)]
 

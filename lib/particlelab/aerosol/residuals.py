@@ -10,6 +10,7 @@ from particlelab.aerosol.growth import fit_sde
 from particlelab.aerosol.sde import check_steps
 from particlelab.progress import part_of
 
+LONGEST_MEMORY = 0.99  # correlation of noise: of 1 it would never change
 BINS = 10  # of a state or covariate, with as many steps in each
 
 
@@ -50,6 +51,25 @@ def check_residuals(sde, x0, x1, h, covariates=None, trajectories=None):
         found += [_correlation(z, noise[:, j], j) for j in range(i)]
         rows += [(check, i, *others) for check, *others in found]
     return pd.DataFrame(rows, columns=["check", "component", "value", "expected", "p_value", "tells"])
+
+
+def find_memory(sde, x0, x1, h, covariates, trajectories):
+    """Find how long the noise of steps lasts: the correlation of each with the next, for `SDE.sample`.
+
+    Parameters
+    ----------
+    sde : SDE
+        Of one dimension.
+    x0, x1, h, covariates, trajectories
+        As for `check_residuals`.
+
+    Returns
+    -------
+    float
+        From 0 to `LONGEST_MEMORY`.
+    """
+    z, before, after = _pairs(sde.noise(x0, x1, h, covariates)[:, 0], np.asarray(trajectories))
+    return float(np.clip(np.mean(z[before] * z[after]) / np.mean(z**2), 0, LONGEST_MEMORY))
 
 
 def check_step(trajectories, h, covariates=None, parameters=None, rng=None, progress=None):
@@ -160,21 +180,27 @@ def _in_bins(z, name, values):
     ]
 
 
-def _autocorrelations(z, labels):
+def _pairs(z, labels):
+    """Return noise in the order of trajectories, and where in it are steps that another one follows, and those."""
     if labels.shape != z.shape:
         raise ValueError(f"trajectories must be ({len(z)},), got {labels.shape}")
     order = np.argsort(labels, kind="stable")
-    z, labels = z[order], labels[order]
-    same = labels[1:] == labels[:-1]
-    if not same.any():
+    labels = labels[order]
+    before = np.flatnonzero(labels[1:] == labels[:-1])
+    return z[order], before, before + 1
+
+
+def _autocorrelations(z, labels):
+    z, before, after = _pairs(z, labels)
+    if not len(before):
         return []
     rows = []
     for name, values, text in (
         ("autocorrelation", z, "there is memory: noise that lasts, or something hidden"),
         ("autocorrelation of squares", (z**2 - 1) / 2**0.5, "the noise has quiet and restless times"),
     ):
-        r = float(np.mean(values[1:][same] * values[:-1][same]))
-        rows.append((name, r, 0.0, _two_sided(r * same.sum() ** 0.5), text))
+        r = float(np.mean(values[before] * values[after]))
+        rows.append((name, r, 0.0, _two_sided(r * len(before) ** 0.5), text))
     return rows
 
 

@@ -7,6 +7,8 @@ alone.
 Samples of what is true, (k, ...), are (k, n, ...): n along the second axis, as `SDE.sample` gives them.
 """
 
+import math
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -186,7 +188,10 @@ def coverage(true, samples, levels=(0.5, 0.8, 0.9, 0.95)):
     rows = []
     for level in levels:
         if not 0 < level <= (samples.shape[1] - 1) / (samples.shape[1] + 1):
-            raise ValueError(f"level = {level} must be above 0 and needs more than {samples.shape[1]} samples")
+            if not 0 < level < 1:
+                raise ValueError(f"level must be above 0 and below 1, got {level!r}")
+            fewest = math.ceil((1 + level) / (1 - level) - 1e-9)
+            raise ValueError(f"level = {level} needs at least {fewest} samples, got {samples.shape[1]}")
         ends = np.quantile(samples, [(1 - level) / 2, (1 + level) / 2], axis=1, method="weibull")
         each = ((ends[0] <= true) & (true <= ends[1])).reshape(len(true), -1).mean(axis=1)
         error = stats.sem(each) if len(each) > 1 else np.nan

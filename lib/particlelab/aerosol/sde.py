@@ -199,7 +199,7 @@ class SDE:
         Raises
         ------
         ValueError
-            If h is not positive, there is no rng, the memory is none, or as `drift`.
+            If h is not positive, there is no rng, the memory is not from 0 to below 1, or as `drift`.
         """
         check_rng(rng)
         if not 0 <= memory < 1:

@@ -4,12 +4,14 @@ import numpy as np
 import pandas as pd
 from pydantic import model_validator
 
-from particlelab.aerosol.dataset import Collection, Recording, make_dataset, read_pictures
+from particlelab.aerosol.dataset import TESTED, Collection, Recording, make_dataset, read_pictures
 from particlelab.aerosol.doubt import calibrate_doubt, survey_pictures
 from particlelab.aerosol.people import draw_people
-from particlelab.aerosol.segmentation import UNetTraining, add_noise, load_segmenter, score_masks, segment, train_unet
+from particlelab.aerosol.segmentation import load_segmenter, score_masks, segment
+from particlelab.aerosol.segmentation_training import add_noise, train_unet
 from particlelab.aerosol.sizes import cloud_size
 from particlelab.aerosol.studies import DatasetStudy, OneBreath, watch, watch_simulation
+from particlelab.aerosol.unet import UNetTraining
 from particlelab.parameters import parameter
 from particlelab.progress import part_of
 from particlelab.randomness import generator
@@ -19,7 +21,6 @@ FURTHER = 2001  # number of the first simulation of further persons
 STRANGERS = 4  # further persons, whose breaths tell how far the network is in doubt
 STRANGERS_FIRST = 3001  # number of their first simulation
 SOME_FRAMES = slice(2, None, 5)  # of each of these
-TESTED = 2  # persons that no network is trained on: the last ones (document: 9 for the training, 2 for the test)
 
 
 class SegmentationStudy(Recording, UNetTraining):
@@ -45,6 +46,10 @@ class SegmentationStudy(Recording, UNetTraining):
         ):
             if first + persons * simulations > limit:
                 most = (limit - first) // persons
+                if most < 1:
+                    raise ValueError(
+                        f"first_simulation = {first} must be at most {limit - persons} for {persons} persons"
+                    )
                 raise ValueError(f"{name} = {simulations} must be at most {most} for {persons} persons")
         return self
 
@@ -111,7 +116,7 @@ def watch_unseen(parameters, person, simulation=1):
     return watch_simulation(DatasetStudy.select(p.model_dump() | unseen), person, simulation)
 
 
-def train_segmenter(parameters, folder=None, progress=None):
+def train_segmenter(parameters, folder, progress=None):
     """Train a network on the pictures of all persons but the two who are for the test, and calibrate its doubt.
 
     Parameters
@@ -136,7 +141,7 @@ def train_segmenter(parameters, folder=None, progress=None):
     parts, lengths = [], []
     for number, (some, simulations, first) in enumerate(sets):
         place, one = folder / f"pictures-{number}", collection.replace(first_simulation=first)
-        told = part_of(progress, number / len(sets) / 2, 1 / len(sets) / 2)
+        told = part_of(progress, 0.4 * number / len(sets), 0.4 / len(sets))
         make_dataset(some, simulations, p.frames, one, place, progress=told)
         images, masks, backgrounds = (array[:] for array in read_pictures(place))
         lengths += [simulations * p.frames] * len(some)
@@ -146,15 +151,15 @@ def train_segmenter(parameters, folder=None, progress=None):
     behind = {}
     if p.background:
         behind = {"backgrounds": backgrounds, "background_of": np.repeat(np.arange(len(lengths)), lengths)}
-    told = part_of(progress, 0.5, 0.5)
+    told = part_of(progress, 0.4, 0.55)
     start = load_segmenter(p.start) if p.start else None
     segmenter = train_unet(images, masks, training, rng, folder / "training", told, start=start, **behind)
     segmenter.card["pictures"] = survey_pictures(images.reshape(-1, p.frames, *images.shape[1:]), p.noise)
-    segmenter.card["doubt"] = find_doubt(segmenter, p, folder / "strangers")
+    segmenter.card["doubt"] = find_doubt(segmenter, p, folder / "strangers", part_of(progress, 0.95, 0.05))
     return segmenter
 
 
-def find_doubt(segmenter, parameters, folder):
+def find_doubt(segmenter, parameters, folder, progress=None):
     """Calibrate the doubt of a network (`calibrate_doubt`) on three breaths each of persons that nobody else uses.
 
     Their pictures get half of the noise that those of the training got at most.
@@ -165,6 +170,8 @@ def find_doubt(segmenter, parameters, folder):
     parameters : SegmentationStudy
     folder : path
         For the pictures.
+    progress : callable, optional
+        Called with the share that is done and a text.
 
     Returns
     -------
@@ -173,7 +180,7 @@ def find_doubt(segmenter, parameters, folder):
     p = parameters
     strangers = draw_people(p.people + p.further_people + STRANGERS)[-STRANGERS:]
     collection = Collection.select(p.model_dump() | {"first_simulation": STRANGERS_FIRST})
-    make_dataset(strangers, 3, p.frames, collection, folder)
+    make_dataset(strangers, 3, p.frames, collection, folder, progress=progress)
     pictures, found, rng = read_pictures(folder), [], generator(p.seed, "doubt")
     for number, background in enumerate(pictures.backgrounds[:]):
         images = pictures.images[number, :, SOME_FRAMES]

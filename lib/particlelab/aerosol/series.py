@@ -69,7 +69,7 @@ class SeriesModel:
         curve = np.asarray(size_curve, float)
         curve = curve[:, 0] if curve.ndim == 2 and curve.shape[1] == 1 else curve
         if curve.ndim != 1 or not np.isfinite(curve).all() or (curve < 0).any():
-            raise ValueError(f"size_curve must be (T,), finite and not negative, got {np.shape(size_curve)}")
+            raise ValueError(f"size_curve must be (T,), finite and not negative, got {curve} of {np.shape(size_curve)}")
         fit = self._fit(len(curve), h)
         away = _regress(fit, _logarithm(curve)[None]) - _bend(self._standardise(prior), BENT) @ fit.mean
         deviations = np.exp(_bend(self._standardise(prior), 2) @ fit.log_deviation)

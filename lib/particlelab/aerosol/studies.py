@@ -7,7 +7,7 @@ import pandas as pd
 from pydantic import Field
 
 from particlelab.aerosol.clouds import CloudScene, simulate_cloud
-from particlelab.aerosol.dataset import Collection, choose_scene, make_dataset
+from particlelab.aerosol.dataset import Collection, camera, choose_scene, make_dataset, see_before
 from particlelab.aerosol.people import PEOPLE, draw_people
 from particlelab.aerosol.rendering import Optics, mask_cloud, render, render_background
 from particlelab.aerosol.sde import load_sde
@@ -21,7 +21,7 @@ ALIKE = {"breath_variation": 0.0, "direction_variation_degrees": 0.0}
 CHANCE = {  # what is left to chance, by changes of a scene
     "turbulence and breath": {},
     "turbulence alone": ALIKE,
-    "breath alone": {"strength": 0.0},
+    "breath alone": {"strength": 0.0, "noise_amount": 0.0},
 }
 BREATH_GROUPS = {
     "The air": ("size", "flow", "grid", "dimensions"),
@@ -61,7 +61,7 @@ class OneBreath(Parameters):
     size: float = parameter(0.0, "Size of the eddies in units of 0.075 m; 0 is 1", low=0, high=4)
     flow: float = parameter(0.0, "How far the turbulence drags the air along", low=0, high=10)
     dimensions: Literal[2, 3] = parameter(3, "Dimensions of the flow")
-    grid: int = parameter(40, "Cells along a side of the box", low=16, high=64)
+    grid: int = parameter(32, "Cells along a side of the box", low=16, high=64)
     jet_speed_m_s: float = parameter(0.6, "Speed of the breath at its strongest", unit="m/s", low=0, high=2)
     jet_angle_degrees: float = parameter(10.0, "Its direction, down", unit="°", low=-60, high=60)
     pulse_s: float = parameter(2.4, "Duration of the breath", unit="s", low=0.1, high=5)
@@ -260,11 +260,15 @@ def watch_simulation(parameters, person, simulation):
     Watched
     """
     p = parameters
+    for name, value, most in (("person", person, p.people), ("simulation", simulation, p.simulations)):
+        if not 1 <= value <= most:
+            raise ValueError(f"{name} = {value!r} must be at least 1 and at most {most}")
     scene, seed = choose_scene(p, (person - 1) * p.simulations + simulation - 1, simulation - 1)
     one = draw_people(p.people)[person - 1]
-    rng, optics = generator(p.seed, "camera", person - 1, seed, simulation - 1), Optics.select(p.model_dump())
-    watched = watch_breath(scene, one, seed, rng, p.picture_px, optics)
-    return watched._replace(table=watched.table.assign(Person=person, Simulation=simulation))
+    optics = Optics.select(p.model_dump())
+    watched = watch_breath(scene, one, seed, camera(p, person - 1, seed, simulation - 1), p.picture_px, optics)
+    table = watched.table.assign(Person=person, Simulation=simulation)
+    return watched._replace(table=table, background=see_before(p, one, person - 1))
 
 
 def pick(parameters):

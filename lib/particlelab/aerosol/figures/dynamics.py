@@ -40,7 +40,7 @@ def losses(history):
     return figure.update_layout(height=360, margin={"t": 20}, legend=BELOW)
 
 
-def drift_and_diffusivity(sde, sizes, strengths=(None,), coverage=0.9):
+def drift_and_diffusivity(sde, sizes, strengths=(None,), coverage=0.9, covariate="strength"):
     """Draw drift and diffusivity over the size of the cloud, for some strengths (figures 3.7b, 3.11a and 3.18a).
 
     Parameters
@@ -52,6 +52,8 @@ def drift_and_diffusivity(sde, sizes, strengths=(None,), coverage=0.9):
         The covariate; (None,) of an SDE without.
     coverage : float
         Of bands, if the SDE has several members.
+    covariate : str
+        What the strengths are called.
 
     Returns
     -------
@@ -66,7 +68,7 @@ def drift_and_diffusivity(sde, sizes, strengths=(None,), coverage=0.9):
         found = sde.drift(sizes, strength)[:, 0], sde.diffusivity(sizes, strength)[:, 0]
         bands = sde.bands(sizes, strength, coverage) if len(sde.members) > 1 else (None, None)
         for column, (values, band) in enumerate(zip(found, bands, strict=True), 1):
-            name = "" if strength is None else f"strength {strength:g}"
+            name = "" if strength is None else f"{covariate} {strength:g}"
             if band is not None:
                 ends = np.concatenate([band[0][:, 0], band[1][::-1, 0]])
                 figure.add_trace(
@@ -142,7 +144,7 @@ def trajectories(true, drawn, parameters=None):
     return figure.update_layout(height=420 if parameters is None else 520, margin={"t": 10, "b": 10}, legend=BELOW)
 
 
-def average_trajectories(true, predicted, three_d=True):
+def average_trajectories(true, predicted, three_d=True, covariate="strength"):
     """Draw the average trajectory of each strength, as it was and as it was predicted (figures 3.10 and 3.11c).
 
     Parameters
@@ -151,6 +153,8 @@ def average_trajectories(true, predicted, three_d=True):
         Mean sizes by strength (rows) and frame (columns), as of `average_trajectories` of the scores.
     three_d : bool
         Over frame and strength; otherwise over the frame alone.
+    covariate : str
+        What the strengths are called.
 
     Returns
     -------
@@ -162,7 +166,7 @@ def average_trajectories(true, predicted, three_d=True):
             shown = {"name": name, "legendgroup": name, "showlegend": bool(strength == table.index[0]), "mode": "lines"}
             look = {"dash": dash, "width": 4 if three_d else 2}
             look["color"] = (BLACK if name == "simulated" else ORANGE) if three_d else colour[float(strength)]
-            hover = f"strength {strength:g}<extra>{name}</extra>"
+            hover = f"{covariate} {strength:g}<extra>{name}</extra>"
             if three_d:
                 frames = np.asarray(row.index, float)
                 place = {"x": frames, "y": np.full(len(row), strength), "z": row.to_numpy()}

@@ -5,8 +5,7 @@ from plotly.subplots import make_subplots
 
 from particlelab.diffusion.figures.look import BELOW
 from particlelab.drawing import BLUE, GREEN
-
-POINTS = 2000  # of the loss that are drawn
+from particlelab.drawing.training import POINTS, losses
 
 
 def training_history(history):
@@ -27,13 +26,10 @@ def training_history(history):
         figure.update_xaxes(title="Iteration", rangemode="tozero")
         figure.update_yaxes(title="Mean loss / nat")
         return figure.update_layout(height=340, margin={"t": 20})
-    some = history.iloc[:: max(1, len(history) // POINTS)]
-    mean = history.groupby(history.iteration // max(1, len(history) // 50))[["iteration", "loss"]].mean()
     figure = make_subplots(2, 1, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.06)
-    pale, strong = {"color": "#cccccc", "width": 1}, {"color": BLUE, "width": 2.5}
+    figure.add_traces(losses(history, "Loss / nat").data, 1, 1)
+    some = history.iloc[:: max(1, len(history) // POINTS)]
     rate = {"color": GREEN, "width": 2}
-    figure.add_trace(go.Scatter(x=some.iteration, y=some.loss, mode="lines", line=pale, name="loss of a batch"), 1, 1)
-    figure.add_trace(go.Scatter(x=mean.iteration, y=mean.loss, mode="lines", line=strong, name="its mean"), 1, 1)
     figure.add_trace(
         go.Scatter(x=some.iteration, y=some.learning_rate, mode="lines", line=rate, name="learning rate"), 2, 1
     )
