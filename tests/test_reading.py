@@ -397,3 +397,13 @@ def dm3(array, scale, unit):
     )
     root = body(group(b"ImageList", group(b"", data)))
     return struct.pack(">iii", 3, len(root), 1) + root + bytes(8)
+
+
+def test_a_picture_of_a_telephone_stands_upright():
+    """Orientation 6 of EXIF: a quarter turn to the right shows it."""
+    shown = np.zeros((40, 60), np.uint8)
+    shown[:, 40:] = 255
+    exif = Picture.Exif()
+    exif[0x0112] = 6
+    stored = picture(np.ascontiguousarray(np.rot90(shown)), exif=exif)
+    np.testing.assert_array_equal(read_image(stored, "phone.png").pixels, shown)

@@ -299,8 +299,9 @@ def _page(name, page, count):
 
 
 def _picture(content, name, page, max_pixels):
-    """PNG and JPEG. Their resolution is that of a screen or a printer, never that of the sample."""
+    """PNG and JPEG, upright. Their resolution is that of a screen or a printer, never that of the sample."""
     from PIL import Image as Picture
+    from PIL import ImageOps
 
     _page(name, page, 1)
     with warnings.catch_warnings():
@@ -310,6 +311,7 @@ def _picture(content, name, page, max_pixels):
         except Picture.DecompressionBombError as error:
             raise ReadError(f"{name} is too large: {error}") from None
     _check_pixels(name, picture.size, max_pixels)
+    picture = ImageOps.exif_transpose(picture)  # as a telephone was held
     if picture.mode in ("P", "PA", "CMYK", "YCbCr", "LAB", "HSV") or "transparency" in picture.info:
         transparent = picture.mode == "PA" or "transparency" in picture.info
         picture = picture.convert("RGBA" if transparent else "RGB")

@@ -138,7 +138,7 @@ def test_bad_input_is_refused_by_name(tmp_path):
     with pytest.raises(ReadError, match="holds no picture"):
         read_backgrounds(tmp_path)
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
-    with pytest.raises(ReadError, match=r"broken.png cannot be read as a picture"):
+    with pytest.raises(ReadError, match=r"broken.png cannot be read as PNG"):
         read_backgrounds(tmp_path)
     Image.new("RGB", (90, 30)).save(tmp_path / "broken.png")
     with pytest.raises(ValueError, match=r"mouth of broken.png must lie in the central square.*got \(0.5, 0.1\)"):

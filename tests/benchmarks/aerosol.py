@@ -1,10 +1,12 @@
-"""Aerosol: clouds of breath by our own solver against Blender's, and the document's data set with its pictures."""
+"""Aerosol: clouds of breath by our own solver against Blender's, the document's data set, and who finds a cloud."""
 
 import tempfile
 
+import numpy as np
 from run import Case
 
-from particlelab.aerosol import CloudScene, blender, make_dataset, simulate_cloud
+from particlelab.aerosol import CloudScene, blender, load_segmenter, make_dataset, simulate_cloud
+from particlelab.randomness import generator
 
 SCENE = CloudScene(grid=48, depth_share=1.0)
 PEOPLE, SIMULATIONS = 11, 13
@@ -25,6 +27,26 @@ def a_cloud_by_blender(_):
 def the_data_set(_):
     with tempfile.TemporaryDirectory() as folder:
         make_dataset(PEOPLE, SIMULATIONS, folder=folder, workers=2)
+
+
+def a_film():
+    return load_segmenter("default"), generator(0).integers(0, 256, (30, 256, 256, 3)).astype(np.uint8)
+
+
+def the_clouds(film):
+    segmenter, images = film
+    segmenter.probabilities(images)
+
+
+def the_clouds_by_resnet(film):
+    import segmentation_models_pytorch as smp
+    import torch
+
+    network = smp.Unet("resnet34", encoder_weights=None, in_channels=3, classes=1).eval()
+    with torch.inference_mode():
+        for start in range(0, 30, 10):
+            images = torch.from_numpy(film[1][start : start + 10]).permute(0, 3, 1, 2).float() / 255
+            network(images).sigmoid().numpy()
 
 
 CASES = [
@@ -48,5 +70,12 @@ CASES = [
         other_share=1 / (PEOPLE * SIMULATIONS),
         processors=2,
         runs=1,
+    ),
+    Case(
+        "aerosol: the cloud in 30 pictures of 256 x 256",
+        a_film,
+        the_clouds,
+        the_clouds_by_resnet,
+        "U-Net with a ResNet34 of segmentation_models_pytorch",
     ),
 ]

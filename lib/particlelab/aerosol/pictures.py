@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from particlelab.reading import ReadError
+from particlelab.reading import ENDINGS, ReadError, read_colours
 
-ENDINGS = (".png", ".jpg", ".jpeg")
+PICTURE_ENDINGS = (*ENDINGS["PNG"], *ENDINGS["JPEG"])
 LARGEST_PIXELS = 100_000_000
 
 
@@ -64,9 +64,9 @@ def read_backgrounds(folder, size=256, mouth=(0.45, 0.38)):
     folder = Path(folder)
     if not folder.is_dir():
         raise ReadError(f"{folder} is not a folder")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_ENDINGS)
     if not paths:
-        raise ReadError(f"{folder} holds no picture ({', '.join(ENDINGS)})")
+        raise ReadError(f"{folder} holds no picture ({', '.join(PICTURE_ENDINGS)})")
     return [_read_background(path, size, mouth) for path in paths]
 
 
@@ -76,14 +76,10 @@ def _read_background(path, size, mouth):
     if isinstance(mouth, dict) and path.name not in mouth:
         raise ValueError(f"mouth says nothing of {path.name}; it has {', '.join(mouth) or 'no file'}")
     row, column = mouth[path.name] if isinstance(mouth, dict) else mouth
-    try:
-        with Image.open(path) as file:
-            width, height = file.size
-            if width * height > LARGEST_PIXELS:
-                raise ReadError(f"{path.name} has {width} x {height} pixels; at most {LARGEST_PIXELS:,} are read")
-            picture = ImageOps.exif_transpose(file).convert("RGB")
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ReadError(f"{path.name} cannot be read as a picture; it may be damaged ({error})") from error
+    pixels = read_colours(path, max_pixels=LARGEST_PIXELS).frames[0]
+    if pixels.dtype != np.uint8:
+        raise ReadError(f"{path.name} holds {pixels.dtype} pixels; a picture of a person must have 8 bits a colour")
+    picture = Image.fromarray(pixels)
     width, height = picture.size
     edge = min(width, height)
     inside = ((row - 0.5) * height / edge + 0.5, (column - 0.5) * width / edge + 0.5)
