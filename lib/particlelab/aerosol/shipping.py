@@ -110,8 +110,8 @@ def ship_growth(path, workers=None, progress=None):
         strengths=(0.5, 15.5),
         frames=(20, 30),
     )
-    sde.card = {"purpose": SDE_PURPOSE.format("size and strength of the turbulence, in still air"), **sde.card}
     sde.card |= {
+        "purpose": SDE_PURPOSE.format("size and strength of the turbulence, in still air"),
         "grid": Collection().grid,
         "strengths": "whole, 1 to 15; as a prior 0.5 to 15.5",
         "data": {
@@ -147,24 +147,20 @@ def ship_inverse(folder, parameters=None, progress=None):
     usual = InverseStudy()
     changed = ", ".join(f"{name}={value!r}" for name, value in p if value != getattr(usual, name))
     breaths = f"{p.training} breaths with wind and {p.training // 2} in still air, each of a person of its own"
-    about = {
-        "data": {"learned from": breaths, "calibrated by": f"{p.calibration} others with wind"},
-        "grid": p.grid,
-        "command": f"aerosol.ship_inverse('.', aerosol.InverseStudy({changed}))",
-    }
-    by = SDE_PURPOSE.format("size, strength of the turbulence and wind (m/s)")
-    steps.card = {"purpose": by, **steps.card, **about}
-    steps.card["scores"] = judge_growth(steps, _join(windy, still), p.frame_time_s)
-    series.card = {
+    about = {"grid": p.grid, "command": f"aerosol.ship_inverse('.', aerosol.InverseStudy({changed}))"}
+    series.card |= about | {
         "purpose": "Tells strength and wind of a cloud from the series of its sizes.",
-        **series.card,
-        **about,
+        "data": {
+            "learned from": f"{breaths}, and {p.calibration} others with wind",
+            "calibrated by": "itself: five folds, each asked about by a model of the others",
+        },
+        "scores": {},
     }
-    series.card["data"] = {
-        "learned from": f"{breaths}, and {p.calibration} others with wind",
-        "calibrated by": "itself: five folds, each asked about by a model of the others",
+    steps.card |= about | {
+        "purpose": SDE_PURPOSE.format("size, strength of the turbulence and wind (m/s)"),
+        "data": {"learned from": breaths, "calibrated by": f"{p.calibration} others with wind"},
+        "scores": judge_growth(steps, _join(windy, still), p.frame_time_s),
     }
-    series.card["scores"] = {}
     for name, method, model in (("series", BY_SERIES, series), ("growth", BY_STEPS, steps)):
         model.card["data"]["scored by"] = f"{p.series} with wind and {p.series} in still air, of other persons"
         model.card["scores"] |= _score_intervals({method: model}, still, windy, p)
