@@ -72,20 +72,18 @@ def test_a_training_goes_on_from_another_one():
         < score_masks(masks, segment(images, further)).dice["all"]
     )
     assert further.card["started from"]["iterations"] == LITTLE.iterations
-    refined = train_unet(images, masks, p.replace(refined=6), generator(3), start=start)
-    assert np.mean(segment(images, refined) != segment(images, start)) < 0.01  # what refines says nothing at first
     with pytest.raises(ValueError, match="start has a network of another form"):
         train_unet(images, masks, p.replace(widths=(8, 8)), generator(3), start=start)
 
 
-def test_half_of_the_pieces_get_noise_of_any_deviation_up_to_the_largest():
-    """The variance of noise whose deviation is drawn evenly from 0 to s is s squared thirds; the others are clean."""
+def test_pieces_get_noise_of_any_deviation_up_to_the_largest():
+    """The variance of noise whose deviation is drawn evenly from 0 to s is s squared thirds."""
     grey, nothing = np.full((20, 64, 64, 3), 128, np.uint8), np.zeros((20, 64, 64), bool)
     p = UNetTraining(noise=24.0, batch=200, piece_px=64, blur=0.0)
     pieces, _ = segmentation_training._Pieces(grey, nothing, p, 0, None, None)(0)
     deviations = 255 * pieces.std(dim=(1, 2, 3)).numpy()
-    assert 75 < np.sum(deviations == 0) < 125 and 22 < deviations.max() < 24.5
-    assert np.mean(deviations[deviations > 0] ** 2) == pytest.approx(24**2 / 3, rel=0.3)
+    assert deviations.min() < 1 and 23 < deviations.max() < 24.5
+    assert np.mean(deviations**2) == pytest.approx(24**2 / 3, rel=0.2)
     quiet, _ = segmentation_training._Pieces(grey, nothing, p.replace(noise=0.0), 0, None, None)(0)
     assert quiet.std() == 0
 

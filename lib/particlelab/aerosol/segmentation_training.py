@@ -129,13 +129,12 @@ def _weights(segmenter):
 
 def _take_weights(network, start):
     """Give a network the weights of a Segmenter."""
-    new = {name for name in network.state_dict() if name.startswith(("found", "refined"))}
     try:
-        missing, _ = network.load_state_dict(start.network.state_dict(), strict=False)
+        network.load_state_dict(start.network.state_dict())
     except RuntimeError:
-        missing = ["layers of another size"]
-    if set(missing) - new:
-        raise ValueError("start has a network of another form: give one of the same widths, stride and background")
+        raise ValueError(
+            "start has a network of another form: give one of the same widths, stride and background"
+        ) from None
 
 
 class _Pieces:
@@ -168,7 +167,7 @@ class _Pieces:
                 background = self.backgrounds[self.background_of[which]]
                 piece["background"] = (_disturb(background, rng) if rng.random() < p.disturbed else background)[window]
             if p.noise:
-                piece["image"] = add_noise(piece["image"], max(0.0, rng.uniform(-p.noise, p.noise)), rng)
+                piece["image"] = add_noise(piece["image"], rng.uniform(0, p.noise), rng)
             changed = change(**piece)
             images.append(changed["image"])
             masks.append(changed["mask"])

@@ -19,12 +19,6 @@ class UNetTraining(Parameters):
         (16, 32, 64, 128), "Channels of the levels (document)"
     )
     stride: int = parameter(1, "Pixels along a side that the first level takes as one (document: 1)", low=1, high=8)
-    refined: int = parameter(
-        0,
-        "Channels of two more convolutions over single pixels, for outlines to the pixel (document: 0)",
-        low=0,
-        high=256,
-    )
     background: bool = parameter(False, "Show the network the picture before the breath, too (document: no)")
     disturbed: float = parameter(
         0.3, "Share of pieces whose background is moved, lighter or darker, and noisy (background)", low=0, high=1
@@ -39,7 +33,7 @@ class UNetTraining(Parameters):
     blur: float = parameter(0.3, "Share of pieces that are blurred", low=0, high=1)
     noise: float = parameter(
         0.0,
-        "Largest standard deviation of the noise that half of the pieces get besides their own",
+        "Largest standard deviation of the noise that pieces get besides their own",
         unit="grey levels",
         low=0,
         high=50,
@@ -75,7 +69,7 @@ def build_network(parameters):
     if p.network == "document":
         from particlelab.aerosol.unet_layers import UNet
 
-        return UNet(p.widths, p.dropout, p.stride, channels, p.refined)
+        return UNet(p.widths, p.dropout, p.stride, channels)
     import segmentation_models_pytorch as smp
 
     try:

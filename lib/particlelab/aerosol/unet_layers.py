@@ -23,12 +23,9 @@ class UNet(nn.Module):
         one: 1 in the document. With 2 a picture costs a quarter.
     channels : int
         Of an image.
-    refined : int
-        Channels of two more convolutions, over single pixels: of the image and of what the levels found; 0 in the
-        document. A network with a stride draws outlines with them to the pixel.
     """
 
-    def __init__(self, widths, dropout, stride=1, channels=3, refined=0):
+    def __init__(self, widths, dropout, stride=1, channels=3):
         super().__init__()
         self.stride = stride
         self.down = nn.ModuleList(
@@ -38,12 +35,6 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(nn.ConvTranspose2d(below, width, 2, 2) for width, below in itertools.pairwise(widths))
         self.joined = nn.ModuleList(_double(2 * width, width, dropout) for width in widths[:-1])
         self.answer = nn.Conv2d(widths[0], stride**2, 1)
-        self.refined = None
-        if refined:
-            self.found = nn.Conv2d(widths[0], refined * stride**2, 1)
-            self.refined = nn.Sequential(_double(channels + refined, refined, 0.0), nn.Conv2d(refined, 1, 1))
-            nn.init.zeros_(self.refined[-1].weight)  # it begins with what the levels answer
-            nn.init.zeros_(self.refined[-1].bias)
 
     def forward(self, images):
         """Return logits (B, 1, H, W) of images (B, channels, H, W) whose edges can be halved from level to level."""
@@ -53,11 +44,7 @@ class UNet(nn.Module):
             skips.append(x)
         for up, joined, skip in reversed(list(zip(self.up, self.joined, skips, strict=False))):
             x = joined(torch.cat([skip, up(x)], dim=1))
-        answer = nn.functional.pixel_shuffle(self.answer(x), self.stride)
-        if self.refined is None:
-            return answer
-        found = nn.functional.pixel_shuffle(self.found(x), self.stride)
-        return answer + self.refined(torch.cat([images, found], dim=1))
+        return nn.functional.pixel_shuffle(self.answer(x), self.stride)
 
 
 def _double(before, width, dropout):
