@@ -65,8 +65,10 @@ def ship_segmenter(segmenter, parameters, path, progress=None):
         "persons whom nobody else uses",
     }
     usual = type(p)()
-    changed = ", ".join(f"{name}={value!r}" for name, value in p if value != getattr(usual, name))
-    segmenter.card["command"] = f"aerosol.train_segmenter(aerosol.SegmentationStudy({changed}), folder)"
+    said = {name: value for name, value in p if value != getattr(usual, name) and name not in ("train", "start")}
+    changed = ", ".join(f"{name}={value!r}" for name, value in said.items())
+    first = " with start, the network of 'started from'" if p.start else ""
+    segmenter.card["command"] = f"aerosol.train_segmenter(aerosol.SegmentationStudy({changed}), folder){first}"
     return segmenter.save(path)
 
 
