@@ -228,6 +228,9 @@ def test_what_cannot_be_asked_is_said(model):
     prior = draw_prior((1, 15), (-0.3, 0.3))
     with pytest.raises(ValueError, match=r"prior must be \(m, 2\)"):
         infer_parameters(np.ones(20), model, prior[:, :1], rng=generator(0))
+    far = np.exp(np.linspace(6, 9, FRAMES))
+    with pytest.raises(ValueError, match=r"size_curve is told by 1\.0 of .* draws of the prior alone"):
+        infer_parameters(far, model, prior, rng=generator(0))
     with pytest.raises(ValueError, match="size_curve must be"):
         log_likelihood([1.0, np.nan, 2.0], model, prior)
     with pytest.raises(ValueError, match="at least 50 series, got 3"):

@@ -213,6 +213,30 @@ def test_pictures_unlike_the_learned_are_told():
     )
 
 
+def test_a_film_without_colours_is_unlike_one_with_them():
+    """Though the range that was learned is wide, and half of it below its lowest value is less than 0."""
+    card = {"pictures": {"colour": [5.0, 25.0], "noise": [2.0, 3.0]}}
+    assert aerosol.find_departures(film(), card) == ["colour is 0, learned 5 to 25"]  # and no noise does no harm
+
+
+def test_frames_that_are_missing_in_a_folder_are_told(tmp_path):
+    folder = write_folder(tmp_path / "frames", film())
+    assert aerosol.read_film(folder).notes == []
+    (folder / "frame_9.png").unlink()
+    (note,) = aerosol.read_film(folder).notes
+    assert note.startswith("the numbers of the frames jump from 8 to 10")
+
+
+def test_the_forecast_is_half_as_long_as_the_breath_however_the_time_is_rounded(options):
+    """19 frames after the first, of which half is 9.5: 10 frames, for the same film at 1 / 25 s as a computer has it."""
+    lengths = {
+        len(table) - len(measured(table))
+        for between in (0.04, 0.039999999999999994, 0.04000000000000001)
+        for table, _ in [aerosol.measure(film(), **options | {"frame_time_s": between})]
+    }
+    assert lengths == {10}
+
+
 def test_noise_that_a_training_added_is_no_departure():
     clean = np.full((2, 64, 64, 3), 120, np.uint8)
     noisy = (clean + generator(0).normal(0, 9, clean.shape)).round().astype(np.uint8)
@@ -287,7 +311,7 @@ def test_bad_films_are_refused_by_name(options, tmp_path):
         ("none.mp4", r"none\.mp4 is not a file"),
         ("nothing", r"nothing holds no frames"),
         ("short", r"short holds 4 frames; a series has at least 5"),
-        ("pages", r"frame_9\.tif holds 20 frames: in a folder of frames each file must hold one"),
+        ("pages", r"frame_9\.tif holds 20 frames: in a folder of frames each must hold one; give the file itself"),
     ]:
         with pytest.raises(ReadError, match=message):
             aerosol.measure_file(tmp_path / name, p)

@@ -73,6 +73,7 @@ def test_folders_stand_for_their_images_without_masks(tmp_path):
     assert find_files([tmp_path], [".txt", ".png"]) == [tmp_path / "b.png", tmp_path / "notes.txt"]
     with pytest.raises(ValueError, match=r"empty holds nothing to measure; expected files ending in \.tif"):
         find_files([tmp_path / "empty"])
+    assert find_files([tmp_path / "empty", other]) == [other, tmp_path / "empty"]  # which fails alone
 
 
 def test_a_folder_of_frames_is_one_series_where_a_domain_says_so(tmp_path):

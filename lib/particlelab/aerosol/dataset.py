@@ -124,7 +124,8 @@ def make_dataset(people=11, simulations=13, frames=None, parameters=None, folder
         ``masks.zarr`` (the same without colours) and ``backgrounds.zarr`` (people, H, W, 3). What stands there of a
         data set that was stopped is not made again. Without it there is the table alone, and no picture is drawn.
     workers : int, optional
-        Processes; as many as there are processors by default.
+        Processes; as many as there are processors by default. A script that asks for more than one has to stand below
+        ``if __name__ == "__main__":``, as everywhere in Python.
     progress : callable, optional
         Called with the share that is done and a text.
 
@@ -158,22 +159,24 @@ def make_dataset(people=11, simulations=13, frames=None, parameters=None, folder
     if p.first:
         left.sort(key=lambda task: task[1])  # persons of the same cloud follow each other
     workers = min(workers or os.cpu_count() or 1, max(1, len(left)))
+    report = progress or (lambda share, text: None)
+    if workers == 1:
+        for i, j in left:
+            done[i, j] = _make(p, persons[i], i, j, simulations, folder)
+            report(len(done) / len(tasks), f"person {i + 1}, simulation {j + 1}")
+        return _gather(done, tasks, folder)
     context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
     with ProcessPoolExecutor(workers, context, _use_one_thread) as pool:
         jobs = {pool.submit(_make, p, persons[i], i, j, simulations, folder): (i, j) for i, j in left}
         try:
             for job in as_completed(jobs):
-                done[jobs[job]] = job.result()
-                if progress:
-                    i, j = jobs[job]
-                    progress(len(done) / len(tasks), f"person {i + 1}, simulation {j + 1}")
+                i, j = jobs[job]
+                done[i, j] = job.result()
+                report(len(done) / len(tasks), f"person {i + 1}, simulation {j + 1}")
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    table = pd.concat([done[task] for task in tasks], ignore_index=True)
-    if folder is not None:
-        write_bytes(folder / "table.parquet", table.to_parquet(index=False))
-    return table
+    return _gather(done, tasks, folder)
 
 
 def choose_scene(parameters, number, simulation):
@@ -293,6 +296,14 @@ def _describe(person):
     if isinstance(person, Background):
         return person._asdict() | {"picture": digest(person.picture)}
     return person.model_dump(mode="json")
+
+
+def _gather(done, tasks, folder):
+    """Return the table of all parts, and write it."""
+    table = pd.concat([done[task] for task in tasks], ignore_index=True)
+    if folder is not None:
+        write_bytes(folder / "table.parquet", table.to_parquet(index=False))
+    return table
 
 
 def _part(folder, i, j):

@@ -8,7 +8,7 @@ from particlelab.aerosol.sizes import cloud_size
 
 DOUBT = 0.05  # probability of cloud that may be one, where nobody has calibrated the network
 DOUBTS = np.geomspace(1e-6, 0.4, 120)  # among which calibration chooses
-MARGIN = 0.5  # of the range that was learned, by which a film may lie outside
+MARGIN = 0.5  # of the range that was learned, by which a film may lie outside; below, no further than half-way to 0
 FEWEST = 10  # pictures that calibration takes
 
 
@@ -127,12 +127,13 @@ def find_departures(images, card):
     Returns
     -------
     list of str
-        A sentence for each number that is outside of the range by more than half of its width; none where the card
-        says nothing.
+        A sentence for each number that is above the range by more than half of its width, or below by as much or by
+        half of its lowest value; less noise does no harm. None where the card says nothing.
     """
     found, sentences = describe_pictures(images), []
     for name, (low, high) in card.get("pictures", {}).items():
         margin = MARGIN * (high - low)
-        if not low - margin <= found[name] <= high + margin:
+        lowest = -math.inf if name == "noise" else max(low - margin, MARGIN * low)
+        if not lowest <= found[name] <= high + margin:
             sentences.append(f"{name} is {found[name]:.3g}, learned {low:.3g} to {high:.3g}")
     return sentences

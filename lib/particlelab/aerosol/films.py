@@ -65,7 +65,9 @@ def read_film(path_or_bytes, name=None, edge=EDGE, every=1):
     path = None if isinstance(path_or_bytes, bytes | bytearray | memoryview) else Path(path_or_bytes)
     name = name or ("the upload" if path is None else path.resolve().name)
     if path is not None and path.is_dir():
-        return _collect(_read_folder(path, name, every), name, edge, every)
+        paths = _frames_of(path, name)
+        film = _collect(((frame.name, _read_frame(frame)) for frame in paths[::every]), name, edge, every)
+        return film._replace(notes=_find_gaps(paths))
     if Path(name).suffix.lower() in VIDEO_ENDINGS:
         return _read_video(path_or_bytes, name, edge, every)
     frames = read_colours(path_or_bytes, name).frames[::every]
@@ -104,16 +106,34 @@ def make_film(frames, edge=EDGE, every=1, source="the film"):
     return _collect(((source, frame) for frame in frames[::every]), source, edge, every)
 
 
-def _read_folder(folder, name, every):
-    """Yield name and picture of each frame of a folder."""
+def _frames_of(folder, name):
+    """Return the frames of a folder in their order."""
     paths = [path for path in folder.iterdir() if path.suffix.lower() in FRAME_ENDINGS and path.stem[-5:] != "_mask"]
     if not paths:
         raise ReadError(f"{name} holds no frames ({', '.join(FRAME_ENDINGS)})")
-    for path in sorted(paths, key=_by_number)[::every]:
-        frames = read_colours(path).frames
-        if len(frames) > 1:
-            raise ReadError(f"{path.name} holds {len(frames)} frames: in a folder of frames each file must hold one")
-        yield path.name, frames[0]
+    return sorted(paths, key=_by_number)
+
+
+def _read_frame(path):
+    frames = read_colours(path).frames
+    if len(frames) > 1:
+        raise ReadError(
+            f"{path.name} holds {len(frames)} frames: in a folder of frames each must hold one; give the file itself"
+        )
+    return frames[0]
+
+
+def _find_gaps(paths):
+    """Say where numbers of frames, the last ones of their names, do not follow each other evenly."""
+    numbers = [int(found[-1]) for path in paths if (found := re.findall(r"\d+", path.stem))]
+    steps = np.diff(numbers) if len(numbers) == len(paths) else np.array([])
+    if not len(steps) or (steps == steps[0]).all():
+        return []
+    usual = np.bincount(np.maximum(steps, 0)).argmax()
+    at = int(np.argmax(steps != usual))
+    return [
+        f"the numbers of the frames jump from {numbers[at]} to {numbers[at + 1]}: times are those of a whole series"
+    ]
 
 
 def _read_video(path_or_bytes, name, edge, every):

@@ -10,6 +10,7 @@ from scipy import stats
 from particlelab.randomness import check_rng, generator
 
 DRAWS = {1: 256, 2: 512}  # of the prior, by the number of covariates that are not known
+FEWEST_LIKELY = 4  # draws of a prior, that stand for a posterior distribution
 POWERS = np.geomspace(0.005, 2.0, 100)  # of the likelihood, among which calibration chooses
 
 
@@ -24,11 +25,12 @@ def infer_parameters(size_curve, sde, prior, h=None, power=None, n=1000, rng=Non
     Parameters
     ----------
     size_curve : (T,) or (T, d) array_like
-        Size of the cloud in each frame.
+        Size of the cloud in each frame, in the unit that the model has learned (those that ship: % of the picture).
     sde : SDE or SeriesModel
         With covariates, from `fit_sde` or `load_sde`, `fit_series` or `load_series`.
     prior : (m, k) or (m,) array_like
-        Draws of the covariates before anything was seen; a column of one value is a covariate that is known.
+        Draws of the covariates before anything was seen; a column of one value is a covariate that is known. Models
+        know nothing beyond what they have learned (strengths from 1 to 15 and winds up to 0.3 m/s of those that ship).
     h : float, optional
         Time between frames, in the unit of the model; by default as in what the model was shown.
     power : float, optional
@@ -45,13 +47,18 @@ def infer_parameters(size_curve, sde, prior, h=None, power=None, n=1000, rng=Non
     Raises
     ------
     ValueError
-        If the series has fewer than two frames or is not finite, there is no rng, power is not positive, or the prior
-        does not fit the SDE.
+        If the series has fewer than two frames or is not finite, there is no rng, power is not positive, the prior
+        does not fit the SDE, or hardly any of its draws is likely: then the series is unlike those that were learned.
     """
-    prior = _check_prior(prior, sde)
+    prior, rng = _check_prior(prior, sde), check_rng(rng)
     power = find_power(sde, len(size_curve)) if power is None else power
     weights = posterior_weights(log_likelihood(size_curve, sde, prior, h), power)
-    return prior[check_rng(rng).choice(len(prior), n, p=weights)]
+    if (likely := 1 / np.sum(weights**2)) < min(FEWEST_LIKELY, len(prior)):
+        raise ValueError(
+            f"size_curve is told by {likely:.1f} of {len(prior)} draws of the prior alone: more draws are needed, or "
+            "sizes are not in the model's unit, or unlike all that it has learned"
+        )
+    return prior[rng.choice(len(prior), n, p=weights)]
 
 
 def log_likelihood(size_curve, sde, prior, h=None):

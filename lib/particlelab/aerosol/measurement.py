@@ -1,5 +1,6 @@
 """A user's own film of a breath: the cloud in each frame, how it grows, and where it will be."""
 
+import math
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -217,7 +218,7 @@ def examine(film, parameters, progress=None):
             f"takes at least {FEWEST_FRAMES}"
         )
     report(0.85, "fitting its growth")
-    horizon = p.horizon_s or AHEAD * table.time_s.iloc[-1]
+    horizon = p.horizon_s or AHEAD * between * (len(table) - 1 - p.empty_frames // p.every)
     ahead = _ahead(table.time_s.iloc[-1], horizon, between)
     series = (grown.time_s, grown.cloud_size_percent, ahead)
     smooth = grow_smoothly(*series, p.draws, generator(p.seed, "smooth"))
@@ -283,7 +284,7 @@ def _measure(film, masks, p):
 
 def _ahead(last, horizon, between):
     """Return the times of the forecast: those of frames to come within the horizon, or of a long one fewer."""
-    count = max(1, round(horizon / between))
+    count = max(1, math.floor(horizon / between + 0.5 + 1e-6))  # half a frame is one, however it is rounded
     if count <= MOST_AHEAD:
         return last + between * np.arange(1, count + 1)
     return last + horizon * np.arange(1, MOST_AHEAD + 1) / MOST_AHEAD
@@ -315,8 +316,8 @@ def _warn(film, masks, table, card, empty_frames):
     shift = _find_shift(film.frames, masks) * film.scale
     breath, cut = table[table.frame > empty_frames], np.flatnonzero(table.touches_edge.astype(bool))
     number, empty = len(breath), int((breath.cloud_size_percent == 0).sum())
-    size = table.cloud_size_percent.where(table.cloud_size_percent > 0)
-    doubt, departures = float(((table.high - table.low) / size).median()), find_departures(film.frames, card)
+    may_be = table.high.where(table.high > 0)
+    doubt, departures = float(((table.high - table.low) / may_be).median()), find_departures(film.frames, card)
     frame = table.frame.iloc[cut[0]] if len(cut) else 0
     unlike = f"the network has not learned from such pictures: {'; '.join(departures)}" if departures else ""
     moved = f"the camera or the person moved by {shift:.1f} pixels" if shift > MOVED * edge else ""
@@ -333,7 +334,7 @@ def _warn(film, masks, table, card, empty_frames):
         (
             "share of the cloud in doubt",
             doubt,
-            f"the network is in doubt about {100 * doubt:.0f} % of the cloud" if doubt > DOUBTFUL else "",
+            f"of what may be cloud the network is in doubt about {100 * doubt:.0f} %" if doubt > DOUBTFUL else "",
         ),
         ("ways in which pictures are unlike the learned", len(departures), unlike),
         ("oddities of the file", len(film.notes), "; ".join(film.notes)),

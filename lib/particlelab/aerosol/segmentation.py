@@ -60,7 +60,7 @@ class Segmenter:
         if background is not None:
             if not self.background:
                 raise ValueError("background must be None: this network has not learned to use one")
-            background = _check_images([background])
+            background = _check_background(background)
             if background.shape[1:] != images.shape[1:]:
                 raise ValueError(f"background must be {images.shape[1:]} as the images, got {background.shape[1:]}")
         found = np.empty(images.shape[:3], np.float32)
@@ -158,11 +158,18 @@ def _segmenter(path, tensors, card):
     return Segmenter(network, card)
 
 
-def _check_images(images):
+def _check_images(images, name="images"):
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8 or 0 in images.shape[1:]:
-        raise ValueError(f"images must be (n, H, W, 3) of uint8, got {images.shape} of {images.dtype}")
+        raise ValueError(f"{name} must be (n, H, W, 3) of uint8, got {images.shape} of {images.dtype}")
     return images
+
+
+def _check_background(background):
+    background = np.asarray(background)
+    if background.ndim != 3:
+        raise ValueError(f"background must be one picture, (H, W, 3) of uint8, got {background.shape}")
+    return _check_images(background[None], "background")
 
 
 def to_tensor(images, backgrounds=None):

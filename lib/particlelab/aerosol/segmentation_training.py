@@ -56,11 +56,11 @@ def train_unet(
         If images and masks (or backgrounds) do not match, images are smaller than a piece, there is no rng, the encoder
         is unknown, ``start`` has a network of another form, or the folder holds another training's checkpoint.
     """
+    p, rng = parameters or UNetTraining(), check_rng(rng)
     import torch
 
     from particlelab.learning import training
 
-    p = parameters or UNetTraining()
     if len(images.shape) != 4 or images.shape[3] != 3 or tuple(masks.shape) != tuple(images.shape[:3]):
         raise ValueError(
             f"images must be (n, H, W, 3) and masks (n, H, W) of the same, got {images.shape} and {masks.shape}"
@@ -71,7 +71,7 @@ def train_unet(
         _check_backgrounds(backgrounds, background_of, images)
     elif backgrounds is not None:
         raise ValueError("backgrounds must be None for background = False")
-    seed, some = int(check_rng(rng).integers(2**31)), slice(None, None, max(1, len(images) // COMPARED))
+    seed, some = int(rng.integers(2**31)), slice(None, None, max(1, len(images) // COMPARED))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = build_network(p).to(memory_format=torch.channels_last)

@@ -60,9 +60,10 @@ def find_files(paths, endings=IMAGE_ENDINGS, output=None, frames=()):
     Raises
     ------
     ValueError
-        If a folder holds nothing to measure, or both frames and files, of which nothing says what is to be measured.
+        If folders hold nothing to measure (an empty one beside others stands for itself, and fails alone), or one holds
+        both frames and files, of which nothing says what is to be measured.
     """
-    files, tables = [], [table.resolve() for table in _tables(output)] if output else []
+    files, empty, tables = [], [], [table.resolve() for table in _tables(output)] if output else []
     for path in map(Path, paths):
         if not path.is_dir():
             files.append(path)
@@ -76,11 +77,12 @@ def find_files(paths, endings=IMAGE_ENDINGS, output=None, frames=()):
                     "keep the frames in a folder of their own"
                 )
             inside = [path]
-        if not inside:
-            series = f", or folders of frames ({', '.join(frames)})" if frames else ""
-            raise ValueError(f"{path} holds nothing to measure; expected files ending in {', '.join(endings)}{series}")
         files += inside
-    return list(dict.fromkeys(files))
+        empty += [] if inside else [path]
+    if empty and not files:
+        series = f", or folders of frames ({', '.join(frames)})" if frames else ""
+        raise ValueError(f"{empty[0]} holds nothing to measure; expected files ending in {', '.join(endings)}{series}")
+    return list(dict.fromkeys(files + empty))
 
 
 def measure_files(measure, parameters, files, output=None, workers=1, fresh=False, progress=None, basis=""):
