@@ -228,7 +228,7 @@ def test_frames_that_are_missing_in_a_folder_are_told(tmp_path):
 
 
 def test_the_forecast_is_half_as_long_as_the_breath_however_the_time_is_rounded(options):
-    """19 frames after the first, of which half is 9.5: 10 frames, for the same film at 1 / 25 s as a computer has it."""
+    """19 frames after the first, of which half is 9.5: 10 frames, at 1 / 25 s as a computer has it."""
     lengths = {
         len(table) - len(measured(table))
         for between in (0.04, 0.039999999999999994, 0.04000000000000001)

@@ -76,6 +76,7 @@ from particlelab.aerosol.inverse_scores import (
     score_estimates,
 )
 from particlelab.aerosol.inverse_studies import BY_SERIES, BY_STEPS, KNOWN, STILL, UNKNOWN, InverseStudy
+from particlelab.aerosol.limits import judge_limits
 from particlelab.aerosol.measurement import (
     MEASURED_ENDINGS,
     MEASURED_FRAMES,
@@ -241,6 +242,7 @@ __all__ = [
     "inverse_kde_weights",
     "join",
     "judge_growth",
+    "judge_limits",
     "judge_segmenters",
     "kde_weights",
     "learn",

@@ -54,13 +54,13 @@ def render(density, person, rng=None, size=256, *, scene=None, optics=None):
     ValueError
         If the density has other dimensions than the scene, or as in `render_depth`.
     """
-    depth, mouth = _project(density, scene)
+    depth, mouth = project_cloud(density, scene)
     return render_depth(depth, person, rng, size, mouth=mouth, optics=optics)
 
 
 def mask_cloud(density, person, size=256, *, scene=None):
     """Return the masks (frames, H, W) of `render` alone, in a fraction of the time."""
-    depth, mouth = _project(density, scene)
+    depth, mouth = project_cloud(density, scene)
     return place_cloud(depth, person, size, mouth) >= MASK_DEPTH
 
 
@@ -98,14 +98,34 @@ def render_depth(optical_depth, person, rng=None, size=256, *, mouth, optics=Non
     """
     optics = optics or Optics()
     depth = place_cloud(optical_depth, person, size, mouth)
-    toward = np.asarray(person.light, float)
-    lit = AMBIENT + (1 - AMBIENT) * np.exp(-_depth_to_lamp(depth, toward[0], -toward[1], optics.shadow / size))
     passing = np.exp(-depth)
-    scattered = (person.brightness * optics.albedo) * lit * (1 - passing)
+    scattered = light_smoke(depth, person, optics) * (1 - passing)
     light = draw_person(person, size) * passing[..., None] + scattered[..., None]
     if rng is not None:
         _add_noise(light, optics, rng)
     return Rendered(to_picture(light), depth >= MASK_DEPTH)
+
+
+def light_smoke(depth, person, optics=None):
+    """Return how bright smoke would be that lets nothing through, where the cloud lies in its own shadow.
+
+    Parameters
+    ----------
+    depth : (frames, size, size) float32 array
+        Of `place_cloud`.
+    person, optics
+        As in `render_depth`.
+
+    Returns
+    -------
+    (frames, size, size) float32 ndarray
+        Light, of white.
+    """
+    optics, toward = optics or Optics(), np.asarray(person.light, float)
+    lit = AMBIENT + (1 - AMBIENT) * np.exp(
+        -_depth_to_lamp(depth, toward[0], -toward[1], optics.shadow / depth.shape[2])
+    )
+    return (person.brightness * optics.albedo) * lit
 
 
 def render_background(person, rng=None, size=256, *, optics=None, frames=10):
@@ -150,8 +170,8 @@ def place_cloud(optical_depth, person, size, mouth):
     return np.maximum(np.stack([np.asarray(frame) for frame in placed]), 0)  # cubics undershoot next to edges
 
 
-def _project(density, scene):
-    """Return the optical depth of a simulated cloud, and where the mouth is in its box."""
+def project_cloud(density, scene):
+    """Return the optical depth (frames, h, w) of a simulated cloud, and where the mouth is in its box."""
     from particlelab.aerosol import clouds  # a cloud of another source needs no solver
 
     across, down = clouds.MOUTH
