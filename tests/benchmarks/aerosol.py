@@ -33,20 +33,19 @@ def a_film():
     return load_segmenter("default"), generator(0).integers(0, 256, (30, 256, 256, 3)).astype(np.uint8)
 
 
-def the_clouds(film):
-    segmenter, images = film
+def the_clouds(segmenter, images):
     segmenter.probabilities(images)
 
 
-def the_clouds_by_resnet(film):
+def the_clouds_by_resnet(_, images):
     import segmentation_models_pytorch as smp
     import torch
 
     network = smp.Unet("resnet34", encoder_weights=None, in_channels=3, classes=1).eval()
     with torch.inference_mode():
-        for start in range(0, 30, 10):
-            images = torch.from_numpy(film[1][start : start + 10]).permute(0, 3, 1, 2).float() / 255
-            network(images).sigmoid().numpy()
+        for start in range(0, len(images), 10):
+            some = torch.from_numpy(images[start : start + 10]).permute(0, 3, 1, 2).float() / 255
+            network(some).sigmoid().numpy()
 
 
 CASES = [
