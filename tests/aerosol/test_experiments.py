@@ -98,7 +98,7 @@ def test_the_true_law_scores_what_chance_leaves():
     level = SIGMA * np.mean(np.sqrt(np.arange(1, 12))) / np.sqrt(np.pi)
     assert scores["CRPS"] == pytest.approx(level, rel=0.25)
     averages = table.groupby(["Parameter", "Frame No"])["Cloud Size"].mean()
-    assert scores["relative MSE"] == pytest.approx(scores["MSE"] / averages.var())
+    assert scores["relative MSE"] == pytest.approx(scores["MSE"] / averages.to_numpy().var())
     assert predicted.groupby("Frame No")["Cloud Size"].mean().diff().mean() == pytest.approx(0.3, abs=0.02)
     assert np.isnan(scores["training"])  # it has none
 

@@ -63,7 +63,7 @@ def test_another_strength_is_the_cloud_of_the_library(opened, status, shown_tabl
 
 
 def test_an_uploaded_film_has_the_sizes_of_the_library(opened, status, shown_table, tmp_path):
-    watched = aerosol.watch(aerosol.Breath(person=2, grid=24))
+    watched = aerosol.watch(aerosol.Breath(person=7, grid=24))
     frames = np.concatenate([np.repeat(watched.background[None], 4, axis=0), watched.images])
     path = tmp_path / "mine.avi"
     video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"FFV1"), 25, frames.shape[2:0:-1])
