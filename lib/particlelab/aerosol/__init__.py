@@ -76,7 +76,7 @@ from particlelab.aerosol.inverse_scores import (
     score_estimates,
 )
 from particlelab.aerosol.inverse_studies import BY_SERIES, BY_STEPS, KNOWN, STILL, UNKNOWN, InverseStudy
-from particlelab.aerosol.limits import judge_limits
+from particlelab.aerosol.limits import judge_limits, set_beside
 from particlelab.aerosol.measurement import (
     MEASURED_ENDINGS,
     MEASURED_FRAMES,
@@ -282,6 +282,7 @@ __all__ = [
     "sde_file",
     "search",
     "segment",
+    "set_beside",
     "ship_growth",
     "ship_inverse",
     "ship_segmenter",

@@ -18,11 +18,10 @@ from particlelab.aerosol.segmentation import score_masks
 from particlelab.aerosol.segmentation_studies import UNSEEN
 
 SHADOWS = ("known", "inferred with the lamp known", "none")
-CLEAN = {"photons": 1e7, "read_noise": 0.0}
 EVERY = 5  # of a breath so many-th frame is looked at
 ROUNDS = 4  # in which the shadow is inferred from the opacity, and the opacity from it
 QUANTUM = 1e-3  # of light, below which 8 bits tell no difference
-SMOOTHING = 1.0  # pixels, over which noise is averaged
+SMOOTHING = 1.0  # pixels, over which noise is averaged, where 8 bits show it
 
 
 def judge_limits(parameters, progress=None):
@@ -31,39 +30,58 @@ def judge_limits(parameters, progress=None):
     Parameters
     ----------
     parameters : SegmentationStudy
-        Of whose unseen breaths the first of each person is taken, every fifth frame; its camera is the one with noise.
+        Of whose unseen breaths the first of each person is taken, every fifth frame.
     progress : callable, optional
         Called with the share that is done and a text.
 
     Returns
     -------
     DataFrame
-        ``camera`` (noise, none), what is known of the ``shadow`` (`SHADOWS`), mean ``accuracy`` and ``dice``.
+        By ``shadow``, what is known of it (`SHADOWS`): mean ``accuracy`` and ``dice`` of frames that show a cloud.
     """
     p, rows = parameters, []
-    unseen = Collection.select(p.model_dump() | {"first_simulation": UNSEEN})
+    unseen, optics = Collection.select(p.model_dump() | {"first_simulation": UNSEEN}), Optics.select(p.model_dump())
     for number, who in enumerate(draw_people(p.people)):
         scene, seed = choose_scene(unseen, number * p.test_simulations, 0)
         depth, mouth = project_cloud(simulate_cloud(scene, seed), scene)
         depth = depth[EVERY - 1 :: EVERY]
-        for name, changes in (("noise", {}), ("none", CLEAN)):
-            optics, rng = Optics.select(p.model_dump() | changes), camera(p, number, seed, 0)
-            images, masks = render_depth(depth, who, rng, p.picture_px, mouth=mouth, optics=optics)
-            placed = place_cloud(depth, who, p.picture_px, mouth)
-            found = find_with_knowledge(images, who, placed, optics, SMOOTHING if name == "noise" else 0.0)
-            for shadow, opacity in found.items():
-                scores = score_masks(masks, opacity >= 1 - np.exp(-MASK_DEPTH)).iloc[:-1]
-                rows.append((name, shadow, scores.accuracy.mean(), scores.dice[masks.any(axis=(1, 2))].mean()))
+        rng = camera(p, number, seed, 0)
+        images, masks = render_depth(depth, who, rng, p.picture_px, mouth=mouth, optics=optics)
+        found = find_with_knowledge(images, who, place_cloud(depth, who, p.picture_px, mouth), optics)
+        for shadow, opacity in found.items():
+            scores = score_masks(masks, opacity >= 1 - np.exp(-MASK_DEPTH)).iloc[:-1][masks.any(axis=(1, 2))]
+            rows.append((shadow, scores.accuracy.mean(), scores.dice.mean()))
         if progress:
             progress((number + 1) / p.people, f"person {number + 1}")
-    table = pd.DataFrame(rows, columns=["camera", "shadow", "accuracy", "dice"])
-    return table.groupby(["camera", "shadow"], sort=False).mean().reset_index()
+    table = pd.DataFrame(rows, columns=["shadow", "accuracy", "dice"])
+    return table.groupby("shadow", sort=False).mean().reset_index()
 
 
-def find_with_knowledge(images, person, depth, optics, smoothing=0.0):
+def set_beside(limits, scores):
+    """Set networks beside the limits, by the frames that those are of.
+
+    Parameters
+    ----------
+    limits : DataFrame
+        From `judge_limits`.
+    scores : DataFrame
+        From `judge_segmenters`, of the same parameters.
+
+    Returns
+    -------
+    DataFrame
+        ``who``, ``accuracy``, ``dice``: the networks first.
+    """
+    same = scores[(scores.simulation == 1) & (scores.frame % EVERY == 0) & (scores.true > 0)]
+    networks = same.groupby("network", sort=False)[["accuracy", "dice"]].mean().rename_axis("who").reset_index()
+    limits = limits.rename(columns={"shadow": "who"})
+    return pd.concat([networks, limits.assign(who="person known, shadow " + limits.who)], ignore_index=True)
+
+
+def find_with_knowledge(images, person, depth, optics):
     """Estimate the opacity of smoke in each pixel, knowing the person and more or less of the cloud's shadow.
 
-    Least squares over the colours, each weighed by its noise.
+    Least squares over the colours, each weighed by its noise, and over neighbours where there is noise.
 
     Parameters
     ----------
@@ -72,8 +90,6 @@ def find_with_knowledge(images, person, depth, optics, smoothing=0.0):
     depth : (n, size, size) array
         True optical depth, of which only the shadow is taken, where it is known.
     optics : Optics
-    smoothing : float
-        Standard deviation, in pixels, of the neighbourhood that an estimate is averaged over.
 
     Returns
     -------
@@ -81,7 +97,8 @@ def find_with_knowledge(images, person, depth, optics, smoothing=0.0):
         By what is known of the shadow (`SHADOWS`).
     """
     seen, behind = to_light(images), to_light(to_picture(draw_person(person, images.shape[1])))
-    variance = behind / optics.photons + (optics.read_noise / optics.photons) ** 2 + QUANTUM**2
+    noise = behind / optics.photons + (optics.read_noise / optics.photons) ** 2
+    variance, smoothing = noise + QUANTUM**2, SMOOTHING if noise.max() > QUANTUM**2 else 0.0
 
     def solve(smoke):
         away = smoke[..., None] - behind

@@ -59,16 +59,20 @@ def find_memory(sde, x0, x1, h, covariates, trajectories):
     Parameters
     ----------
     sde : SDE
-        Of one dimension.
     x0, x1, h, covariates, trajectories
         As for `check_residuals`.
 
     Returns
     -------
     float
-        From 0 to `LONGEST_MEMORY`.
+        From 0 to `LONGEST_MEMORY`; of all components together.
+
+    Raises
+    ------
+    ValueError
+        If arrays do not fit each other.
     """
-    z, before, after = _pairs(sde.noise(x0, x1, h, covariates)[:, 0], np.asarray(trajectories))
+    z, before, after = _pairs(sde.noise(x0, x1, h, covariates), np.asarray(trajectories))
     return float(np.clip(np.mean(z[before] * z[after]) / np.mean(z**2), 0, LONGEST_MEMORY))
 
 
@@ -182,7 +186,7 @@ def _in_bins(z, name, values):
 
 def _pairs(z, labels):
     """Return noise in the order of trajectories, and where in it are steps that another one follows, and those."""
-    if labels.shape != z.shape:
+    if labels.shape != (len(z),):
         raise ValueError(f"trajectories must be ({len(z)},), got {labels.shape}")
     order = np.argsort(labels, kind="stable")
     labels = labels[order]

@@ -56,11 +56,11 @@ def train_unet(
         If images and masks (or backgrounds) do not match, images are smaller than a piece, there is no rng, the encoder
         is unknown, ``start`` has a network of another form, or the folder holds another training's checkpoint.
     """
-    p, rng = parameters or UNetTraining(), check_rng(rng)
     import torch
 
     from particlelab.learning import training
 
+    p, rng = parameters or UNetTraining(), check_rng(rng)
     if len(images.shape) != 4 or images.shape[3] != 3 or tuple(masks.shape) != tuple(images.shape[:3]):
         raise ValueError(
             f"images must be (n, H, W, 3) and masks (n, H, W) of the same, got {images.shape} and {masks.shape}"
@@ -81,7 +81,7 @@ def train_unet(
         network,
         _Pieces(images, masks, p, seed, backgrounds, background_of),
         _loss,
-        lambda network: _optimiser(network, p),
+        training.one_cycle(p),
         iterations=p.iterations,
         seed=seed,
         folder=folder,
@@ -190,14 +190,3 @@ def _loss(network, images, masks):
     overlap = 2 * (probabilities * masks).sum() + 1
     dice = overlap / (probabilities.sum() + masks.sum() + 1)
     return functional.binary_cross_entropy_with_logits(logits, masks) + 1 - dice
-
-
-def _optimiser(network, parameters):
-    import torch
-
-    p = parameters
-    optimiser = torch.optim.AdamW(network.parameters(), p.learning_rate, weight_decay=p.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, p.learning_rate, total_steps=p.iterations + 1, pct_start=0.1
-    )
-    return optimiser, schedule

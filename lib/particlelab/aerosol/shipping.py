@@ -10,6 +10,7 @@ from particlelab.aerosol.inverse_learning import learn, learn_growth, survey_to_
 from particlelab.aerosol.inverse_scores import infer_all, judge_growth, score_estimates
 from particlelab.aerosol.inverse_studies import BY_SERIES, BY_STEPS, KNOWN, STILL, UNKNOWN, InverseStudy
 from particlelab.aerosol.people import draw_people
+from particlelab.aerosol.rendering import Optics
 from particlelab.aerosol.sde import SDEParameters
 from particlelab.aerosol.segmentation_studies import (
     FURTHER,
@@ -26,7 +27,7 @@ SDE_PURPOSE = (
     "the autocorrelation of the residuals): forecasts draw their noise with the memory, and its likelihood needs the "
     "power."
 )
-CAMERAS = {"a camera's noise": {}, "no noise, as the document renders": {"photons": 1e7, "read_noise": 0.0}}
+CAMERAS = {"a camera's noise": Optics(), "no noise, as the document renders": Optics(photons=1e7, read_noise=0)}
 
 
 def ship_segmenter(segmenter, parameters, path, progress=None):
@@ -37,7 +38,7 @@ def ship_segmenter(segmenter, parameters, path, progress=None):
     segmenter : Segmenter
         From `train_segmenter`.
     parameters : SegmentationStudy
-        That it was trained by; its camera is the usual one, whatever pictures were learned from.
+        That it was trained by; it is judged with a camera's noise and without, whatever it learned from.
     path : path
         ``NAME.safetensors``.
     progress : callable, optional
@@ -48,10 +49,10 @@ def ship_segmenter(segmenter, parameters, path, progress=None):
     Path
     """
     p, scores = parameters, {}
-    camera = {name: type(p).model_fields[name].default for name in CAMERAS["no noise, as the document renders"]}
-    for number, (pictures, changes) in enumerate(CAMERAS.items()):
+    for number, (pictures, camera) in enumerate(CAMERAS.items()):
         told = part_of(progress, number / len(CAMERAS), 1 / len(CAMERAS))
-        judged = summarise_scores(judge_segmenters({"": segmenter}, p.replace(**camera | changes), told))
+        asked = p.replace(photons=camera.photons, read_noise=camera.read_noise)
+        judged = summarise_scores(judge_segmenters({"": segmenter}, asked, told))
         for persons, row in judged.drop(columns="network").set_index("persons").round(5).to_dict("index").items():
             scores[f"{pictures}: {persons} persons"] = row
     segmenter.card["scores"] = scores

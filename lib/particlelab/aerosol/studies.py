@@ -108,7 +108,7 @@ def watch(parameters, progress=None):
     return watch_breath(CloudScene.select(p.model_dump()), draw_people(p.person)[-1], p.seed, progress=progress)
 
 
-def watch_breath(scene, person, seed, rng=None, size=256, optics=None, progress=None):
+def watch_breath(scene, person, seed, rng=None, size=256, optics=None, background=None, progress=None):
     """Simulate and draw one breath.
 
     Parameters
@@ -121,6 +121,8 @@ def watch_breath(scene, person, seed, rng=None, size=256, optics=None, progress=
         Of the camera; by default of the same seed.
     size, optics
         As for `render`.
+    background : (H, W, 3) uint8 array, optional
+        Before the breath; by default of the same camera.
     progress : callable, optional
         Called with the share that is done and a text.
 
@@ -131,7 +133,8 @@ def watch_breath(scene, person, seed, rng=None, size=256, optics=None, progress=
     rng = rng or generator(seed, "camera")
     density = simulate_cloud(scene, seed, progress=progress)
     images, masks = render(density, person, rng, size, scene=scene, optics=optics)
-    background = render_background(person, rng, size, optics=optics)
+    if background is None:
+        background = render_background(person, rng, size, optics=optics)
     return Watched(images, masks, background, _tabulate(scene, seed, 0, cloud_size(masks)))
 
 
@@ -265,10 +268,9 @@ def watch_simulation(parameters, person, simulation):
             raise ValueError(f"{name} = {value!r} must be at least 1 and at most {most}")
     scene, seed = choose_scene(p, (person - 1) * p.simulations + simulation - 1, simulation - 1)
     one = draw_people(p.people)[person - 1]
-    optics = Optics.select(p.model_dump())
-    watched = watch_breath(scene, one, seed, camera(p, person - 1, seed, simulation - 1), p.picture_px, optics)
-    table = watched.table.assign(Person=person, Simulation=simulation)
-    return watched._replace(table=table, background=see_before(p, one, person - 1))
+    rng, optics = camera(p, person - 1, seed, simulation - 1), Optics.select(p.model_dump())
+    watched = watch_breath(scene, one, seed, rng, p.picture_px, optics, see_before(p, one, person - 1))
+    return watched._replace(table=watched.table.assign(Person=person, Simulation=simulation))
 
 
 def pick(parameters):

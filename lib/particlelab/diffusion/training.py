@@ -101,7 +101,7 @@ def train(parameters=None, rng=None, folder=None, progress=None):
         network,
         _Movies(p, seed),
         _loss,
-        lambda network: _optimiser(network, p),
+        training.one_cycle(p),
         iterations=p.iterations,
         seed=seed,
         folder=folder,
@@ -227,14 +227,3 @@ def _loss(network, *seen_and_target):
     *seen, target = seen_and_target
     mean, log_deviation = network(*seen)
     return (log_deviation + ((target - mean) / log_deviation.exp()) ** 2 / 2).mean()
-
-
-def _optimiser(network, parameters):
-    import torch
-
-    p = parameters
-    optimiser = torch.optim.AdamW(network.parameters(), p.learning_rate, weight_decay=p.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, p.learning_rate, total_steps=p.iterations + 1, pct_start=0.1
-    )
-    return optimiser, schedule

@@ -84,6 +84,28 @@ def train(
     return pd.DataFrame(module.history, columns=["iteration", "loss", "learning_rate"])
 
 
+def one_cycle(parameters):
+    """Return what `train` configures by: AdamW, whose learning rate rises over a tenth of the iterations and falls.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        With ``iterations``, ``learning_rate`` (the highest) and ``weight_decay``.
+
+    Returns
+    -------
+    callable
+    """
+    p = parameters
+
+    def configure(model):
+        optimiser = torch.optim.AdamW(model.parameters(), p.learning_rate, weight_decay=p.weight_decay)
+        steps = p.iterations + 1
+        return optimiser, torch.optim.lr_scheduler.OneCycleLR(optimiser, p.learning_rate, steps, pct_start=0.1)
+
+    return configure
+
+
 def course(history):
     """Return the mean loss over each tenth of a training, for its card.
 
