@@ -7,8 +7,7 @@ import pytest
 from particlelab.aerosol import experiments
 from particlelab.aerosol.experiments import EXPERIMENTS, Experiment
 from particlelab.aerosol.growth_studies import averages_by_chance, carry_out_several, sde_file
-from particlelab.aerosol.sde import SDE, SDEParameters, load_sde
-from particlelab.aerosol.sde_layers import FLOOR, ONE
+from particlelab.aerosol.sde import SDEParameters, load_sde
 from particlelab.randomness import generator
 
 SIGMA = 0.4
@@ -35,22 +34,6 @@ def walk(drift, people=6, simulations=8, frames=12, parameters=(1.0, 3.0), seed=
                 )
             )
     return pd.concat(rows, ignore_index=True)
-
-
-def constant_sde(drift, sigma=SIGMA):
-    """An SDE of constant drift and diffusivity, without training."""
-    raw = np.log(np.expm1(sigma - FLOOR)) - ONE
-    zeros = {"kernel": np.zeros((1, 1), np.float32), "bias": np.zeros(1, np.float32)}
-    weights = {
-        f"{name}_{k}.{part}": array
-        for name in ("drift", "diffusivity_0")
-        for k in (0, 1)
-        for part, array in zeros.items()
-    }
-    weights |= {"drift_1.bias": np.array([drift], np.float32), "diffusivity_0_1.bias": np.array([raw], np.float32)}
-    parameters = SDEParameters(layers=1, width=1).model_dump(mode="json")
-    units = {"centre": [0.0], "spread": [1.0], "scale": [1.0], "step": 1.0}
-    return SDE({"parameters": parameters, "dimension": 1, "covariates": 0} | units, [weights])
 
 
 def test_steps_are_those_from_frame_to_frame_of_one_simulation():
@@ -86,10 +69,10 @@ def test_weights_leave_the_steps_and_have_a_mean_of_1(name):
     assert weights.mean() == pytest.approx(1) and weights.min() >= 0
 
 
-def test_the_true_law_scores_what_chance_leaves():
+def test_the_true_law_scores_what_chance_leaves(affine_sde):
     """Loss: the entropy of a step. MSE: variance of averages (of true and drawn walks). CRPS: sigma sqrt(t / pi)."""
     table = walk(lambda p: 0.3, people=30, simulations=20, seed=1)
-    scores, predicted = experiments.score_growth(constant_sde(0.3), table, 60, generator(2))
+    scores, predicted = experiments.score_growth(affine_sde(0, SIGMA, 0.3), table, 60, generator(2))
     steps = 2 * 20 * 11
     assert scores["test"] == pytest.approx(ENTROPY, abs=4 / np.sqrt(2 * steps))
     expected = SIGMA**2 * np.mean(np.arange(12)) / 300  # 300 walks of each parameter
@@ -103,10 +86,10 @@ def test_the_true_law_scores_what_chance_leaves():
     assert np.isnan(scores["training"])  # it has none
 
 
-def test_a_wrong_drift_is_seen_by_its_square():
+def test_a_wrong_drift_is_seen_by_its_square(affine_sde):
     """Predicted averages are off by 0.5 for each frame that has gone by."""
     table = walk(lambda p: 0.3, people=30, simulations=20, seed=1)
-    scores, _ = experiments.score_growth(constant_sde(0.8), table, 60, generator(2))
+    scores, _ = experiments.score_growth(affine_sde(0, SIGMA, 0.8), table, 60, generator(2))
     assert scores["MSE"] == pytest.approx(np.mean((0.5 * np.arange(12)) ** 2), rel=0.05)
 
 

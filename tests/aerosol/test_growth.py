@@ -7,37 +7,11 @@ import pytest
 from scipy import integrate, stats
 
 from particlelab.aerosol import growth, sde_layers
-from particlelab.aerosol.sde import SDE, SDEParameters, check_steps, load_sde
+from particlelab.aerosol.sde import SDEParameters, check_steps, load_sde
 from particlelab.randomness import generator
 
 QUICK = SDEParameters(layers=2, width=24, epochs=40, batch=256, learning_rate=5e-3)
 TINY = QUICK.replace(layers=1, width=8, epochs=3)
-
-
-def linear_sde(slope, sigma, kind="diagonal", **changes):
-    """Return an SDE of 1-D drift ``slope x`` and constant diffusivity (of d dimensions: matrices), without training."""
-    slope, sigma = np.atleast_2d(slope).astype(np.float32), np.atleast_2d(sigma)
-    d, far = len(slope), np.float32(64)  # so far from 0 that ELU is linear
-    factor = np.linalg.cholesky(sigma) if kind == "spd" else sigma
-    entries = np.diag(factor) if kind == "diagonal" else factor[np.tril_indices(d)]
-    positive = np.ones(d, bool) if kind == "diagonal" else np.equal(*np.tril_indices(d))
-    raw = np.where(
-        positive, np.log(np.expm1(np.where(positive, entries - sde_layers.FLOOR, 1))) - sde_layers.ONE, entries
-    )
-    eye, zeros = np.eye(d, dtype=np.float32), np.zeros((d, len(raw)), np.float32)
-    weights = {
-        "drift_0.kernel": eye,
-        "drift_0.bias": np.full(d, far),
-        "drift_1.kernel": slope.T,
-        "drift_1.bias": -far * slope.sum(axis=1),
-        "diffusivity_0_0.kernel": eye,
-        "diffusivity_0_0.bias": np.zeros(d, np.float32),
-        "diffusivity_0_1.kernel": zeros,
-        "diffusivity_0_1.bias": raw.astype(np.float32),
-    }
-    parameters = SDEParameters(layers=1, width=d, diffusivity=kind, **changes).model_dump(mode="json")
-    units = {"centre": [0.0] * d, "spread": [1.0] * d, "scale": [1.0] * d, "step": 1.0}
-    return SDE({"parameters": parameters, "dimension": d, "covariates": 0} | units, [weights])
 
 
 def ou_steps(n, rng, h=1.0):
@@ -142,10 +116,10 @@ def test_without_a_slope_milstein_is_euler():
 
 
 @pytest.mark.parametrize("kind", ["triangular", "spd"])
-def test_the_density_of_a_step_with_a_matrix_is_that_of_scipy(kind):
+def test_the_density_of_a_step_with_a_matrix_is_that_of_scipy(kind, affine_sde):
     sigma = np.array([[1.1, 0.3, 0.2], [0.3, 0.7, -0.1], [0.2, -0.1, 0.9]])
     sigma = np.linalg.cholesky(sigma) if kind == "triangular" else sigma
-    sde, rng = linear_sde(-0.5 * np.eye(3), sigma, kind), generator(5)
+    sde, rng = affine_sde(-0.5 * np.eye(3), sigma, kind=kind), generator(5)
     x0, x1, h = rng.standard_normal((9, 3)), rng.standard_normal((9, 3)), rng.uniform(0.1, 2, 9)
     assert np.allclose(sde.diffusivity(x0), sigma, atol=1e-6)
     expected = [
@@ -241,10 +215,10 @@ def test_units_change_the_loss_by_a_constant_only():
     assert one.history.val_loss.iloc[-1] + np.log(4096) == pytest.approx(other.history.val_loss.iloc[-1], abs=1e-4)
 
 
-def test_weights_count_like_repeated_steps():
+def test_weights_count_like_repeated_steps(affine_sde):
     rng = generator(12)
     x0, x1 = ou_steps(50, rng)
-    sde, times = linear_sde(-0.6, 0.3), rng.integers(0, 4, 50)
+    sde, times = affine_sde(-0.6, 0.3), rng.integers(0, 4, 50)
     repeated = sde.loss(np.repeat(x0, times), np.repeat(x1, times), 1.0)
     assert sde.loss(x0, x1, 1.0, weights=times) == pytest.approx(repeated)
     keras_loss = sde_layers.make_loss(1, "diagonal", "euler", 0.0)
@@ -327,9 +301,9 @@ def test_a_killed_training_ends_where_one_that_was_not_ends(tmp_path):
         growth.fit_sde(*data, 0.2, parameters=p, rng=generator(17), folder=tmp_path)
 
 
-def test_noise_with_a_memory_is_correlated_and_each_step_alone_is_as_without():
+def test_noise_with_a_memory_is_correlated_and_each_step_alone_is_as_without(affine_sde):
     """Of an autoregressive process: correlation m, m^2, ...; after a last noise of 2, mean 2 m and variance 1 - m^2."""
-    sde, m = linear_sde(0.0, 0.5), 0.7
+    sde, m = affine_sde(0.0, 0.5), 0.7
     noise = np.diff(sde.sample(np.zeros(2), 4, 1.0, n=40_000, rng=generator(19), memory=m)[..., 0]) / 0.5
     assert np.corrcoef(noise.reshape(-1, 4).T) == pytest.approx(
         m ** np.abs(np.subtract.outer(range(4), range(4))), abs=0.02
@@ -341,11 +315,11 @@ def test_noise_with_a_memory_is_correlated_and_each_step_alone_is_as_without():
     assert first.std() == pytest.approx((1 - m**2) ** 0.5, abs=0.015)
 
 
-def test_members_make_bands_and_scatter_of_trajectories():
+def test_members_make_bands_and_scatter_of_trajectories(affine_sde):
     """Two members whose drifts are -x + 1 and -x - 1."""
-    sde = linear_sde(-1.0, 0.5)
+    sde = affine_sde(-1.0, 0.5)
     apart = [
-        {name: a + np.float32(shift) if name == "drift_1.bias" else a for name, a in sde.members[0].items()}
+        {name: a + np.float32(shift) if name == "drift_0.bias" else a for name, a in sde.members[0].items()}
         for shift in (1, -1)
     ]
     sde.members = apart
@@ -361,11 +335,11 @@ def test_members_make_bands_and_scatter_of_trajectories():
     assert mean.var() == pytest.approx(0.125, rel=0.04) and each.var() == pytest.approx(0.125 + 0.25, rel=0.04)
 
 
-def test_the_loss_of_the_true_equation_is_the_smallest():
+def test_the_loss_of_the_true_equation_is_the_smallest(affine_sde):
     """In closed form: 1-D, f = -x / 2, sigma = 0.1, h = 0.1."""
     x0, x1 = linear_steps(200_000, generator(19))
-    assert linear_sde(-0.5, 0.1).loss(x0, x1, 0.1) == pytest.approx(-2.0349, abs=0.005)
-    assert linear_sde(-0.4, 0.1).loss(x0, x1, 0.1) > -2.0349 < linear_sde(-0.5, 0.11).loss(x0, x1, 0.1)
+    assert affine_sde(-0.5, 0.1).loss(x0, x1, 0.1) == pytest.approx(-2.0349, abs=0.005)
+    assert affine_sde(-0.4, 0.1).loss(x0, x1, 0.1) > -2.0349 < affine_sde(-0.5, 0.11).loss(x0, x1, 0.1)
 
 
 STEPS = np.linspace(0, 1, 20)
@@ -406,9 +380,9 @@ def test_steps_that_cannot_be_learned_from_are_refused(changes, message):
         (lambda sde: sde.loss([1.0], [2.0], [0.0]), "h must be positive"),
     ],
 )
-def test_what_an_sde_cannot_tell_is_refused(call, message):
+def test_what_an_sde_cannot_tell_is_refused(call, message, affine_sde):
     with pytest.raises(ValueError, match=message):
-        call(linear_sde(-1, 1))
+        call(affine_sde(-1, 1))
 
 
 def test_what_milstein_cannot_do_is_said():

@@ -8,24 +8,9 @@ import pytest
 from particlelab.aerosol import growth_studies as studies
 from particlelab.aerosol.experiments import EXPERIMENTS
 from particlelab.aerosol.scores import trajectory_mse
-from particlelab.aerosol.sde import SDE, SDEParameters
-from particlelab.aerosol.sde_layers import FLOOR, ONE
 from particlelab.aerosol.studies import DatasetStudy
 from particlelab.lab import folders
 from particlelab.randomness import generator
-
-
-def constant_sde(drift, sigma, covariates=1, centre=0.0):
-    """An SDE of constant drift and diffusivity that is told covariates, without training."""
-    raw = np.log(np.expm1(sigma - FLOOR)) - ONE
-    first = {"kernel": np.zeros((1 + covariates, 1), np.float32), "bias": np.zeros(1, np.float32)}
-    last = {"kernel": np.zeros((1, 1), np.float32)}
-    weights = {f"{name}_0.{part}": a for name in ("drift", "diffusivity_0") for part, a in first.items()}
-    weights |= {f"{name}_1.{part}": a for name in ("drift", "diffusivity_0") for part, a in last.items()}
-    weights |= {"drift_1.bias": np.array([drift], np.float32), "diffusivity_0_1.bias": np.array([raw], np.float32)}
-    units = {"centre": [centre] * (1 + covariates), "spread": [1.0] * (1 + covariates), "scale": [1.0], "step": 1.0}
-    parameters = SDEParameters(layers=1, width=1).model_dump(mode="json")
-    return SDE({"parameters": parameters, "dimension": 1, "covariates": covariates} | units, [weights])
 
 
 def scores_of(values):
@@ -87,16 +72,16 @@ def test_the_floor_is_the_mse_of_the_true_law():
     assert np.mean(errors) == pytest.approx((0.25 + 1 + 4) / 3 * (1 / 5 + 1 / 3 + 1) / 3, rel=0.2)
 
 
-def test_networks_joined_are_their_mean():
-    joined = studies.join([constant_sde(0.2, 0.5), constant_sde(0.6, 0.7)])
+def test_networks_joined_are_their_mean(affine_sde):
+    joined = studies.join([affine_sde([0, 0], 0.5, 0.2), affine_sde([0, 0], 0.7, 0.6)])
     assert joined.drift([1.0], 3.0)[0, 0] == pytest.approx(0.4)
     assert joined.diffusivity([1.0], 3.0)[0, 0] == pytest.approx(0.6)
     assert len(joined.members) == joined.card["parameters"]["members"] == 2
 
 
-def test_networks_of_different_units_are_not_joined():
+def test_networks_of_different_units_are_not_joined(affine_sde):
     with pytest.raises(ValueError, match="different units"):
-        studies.join([constant_sde(0.2, 0.5), constant_sde(0.2, 0.5, centre=1.0)])
+        studies.join([affine_sde([0, 0], 0.5, 0.2), affine_sde([0, 0], 0.5, 0.2, centre=[1.0, 1.0])])
 
 
 def growing(frames=10):
@@ -110,9 +95,9 @@ def growing(frames=10):
     return pd.DataFrame(rows, columns=["Person", "Simulation", "Frame No", "Cloud Size", "Parameter"])
 
 
-def test_ahead_lies_what_the_law_says_and_what_was_simulated_from_that_size_on():
+def test_ahead_lies_what_the_law_says_and_what_was_simulated_from_that_size_on(affine_sde):
     outlook = studies.Outlook(strength=7.1, start_percent=4.5, frames=9, trajectories=2000)
-    drawn, seen = studies.look_ahead(constant_sde(1.5, 0.5), growing(), outlook)
+    drawn, seen = studies.look_ahead(affine_sde([0, 0], 0.5, 1.5), growing(), outlook)
     t = np.arange(10)
     np.testing.assert_allclose(drawn.mean(axis=0), 4.5 + 1.5 * t, atol=4 * 0.5 * 3 / 2000**0.5)
     np.testing.assert_allclose(drawn.std(axis=0), 0.5 * np.sqrt(t), atol=0.12)
@@ -121,14 +106,14 @@ def test_ahead_lies_what_the_law_says_and_what_was_simulated_from_that_size_on()
     np.testing.assert_array_equal(seen, [expected] * 3)
 
 
-def test_a_size_that_no_simulation_reaches_has_nothing_beside_it():
+def test_a_size_that_no_simulation_reaches_has_nothing_beside_it(affine_sde):
     outlook = studies.Outlook(strength=4, start_percent=29, frames=5)
-    assert studies.look_ahead(constant_sde(1.5, 0.5), growing(), outlook).seen.shape == (0, 6)
+    assert studies.look_ahead(affine_sde([0, 0], 0.5, 1.5), growing(), outlook).seen.shape == (0, 6)
 
 
-def test_the_loss_by_size_is_the_loss_of_the_steps_there():
+def test_the_loss_by_size_is_the_loss_of_the_steps_there(affine_sde):
     """A step of 1 % where 1 is expected has only the constant; one of 2 % is a deviation of 1 / sigma more."""
-    sde, constant = constant_sde(1.0, 0.5), 0.5 * np.log(2 * np.pi * 0.25)
+    sde, constant = affine_sde([0, 0], 0.5, 1.0), 0.5 * np.log(2 * np.pi * 0.25)
     middles, losses = studies.losses_by_size(sde, growing(), bins=1)
     assert losses == pytest.approx([constant + 2 / 2]) and middles == pytest.approx([19 / 2])  # of half of the steps
     _, losses = studies.losses_by_size(sde, growing(), bins=2)

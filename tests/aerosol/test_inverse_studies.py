@@ -215,8 +215,8 @@ def test_models_are_kept_and_files_of_others_refused(model, tmp_path):
 def test_models_that_ship_know_their_clouds_and_powers():
     """Of SDEs of clouds, whose steps have much in common, powers lie below those of whole series."""
     series, steps = load_models(asked=InverseStudy())
-    with pytest.raises(ValueError, match=r"of grid = 32, box_m = 0.6, got grid = 48, box_m = 0.8; train = True"):
-        load_models(asked=InverseStudy(grid=48, box_m=0.8))
+    with pytest.raises(ValueError, match=r"of grid = 48, box_m = 0.6, got grid = 32, box_m = 0.8; train = True"):
+        load_models(asked=InverseStudy(grid=32, box_m=0.8))
     assert series.step == steps.step == load_sde("growth").step == 0.04 and steps.card["time_unit"] == "s"
     assert find_power(steps, 30) < find_power(series, 30)
     assert find_power(steps, 30) == steps.card["power"] == find_power(steps, 100)

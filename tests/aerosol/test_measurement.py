@@ -7,7 +7,7 @@ import tifffile
 from PIL import Image
 
 from particlelab import aerosol
-from particlelab.aerosol import figures, films, sde_layers
+from particlelab.aerosol import figures, films
 from particlelab.aerosol.segmentation import Segmenter
 from particlelab.aerosol.unet import UNetTraining, build_network
 from particlelab.randomness import generator
@@ -261,24 +261,9 @@ def test_calibrated_doubt_covers():
         aerosol.bound_sizes(probabilities, 0.5)
 
 
-def test_a_learned_sde_forecasts_at_the_strength_that_it_finds(options, tmp_path):
-    """Of a line whose networks are written by hand: in a frame of 0.04 s 0.05 strength, and a scatter of 0.05."""
-    far = np.float32(64)  # so far from 0 that ELU is linear
-    raw = np.log(np.expm1(0.05 - sde_layers.FLOOR)) - sde_layers.ONE
-    weights = {
-        "drift_0.kernel": [[0], [1]],
-        "drift_0.bias": [far],
-        "drift_1.kernel": [[0.05]],
-        "drift_1.bias": [-0.05 * far],
-        "diffusivity_0_0.kernel": [[0], [0]],
-        "diffusivity_0_0.bias": [0],
-        "diffusivity_0_1.kernel": [[0]],
-        "diffusivity_0_1.bias": [raw],
-    }
-    card = {"parameters": aerosol.SDEParameters(layers=1, width=1).model_dump(mode="json"), "purpose": "a line"}
-    card |= {"dimension": 1, "covariates": 1, "centre": [0, 0], "spread": [1, 1], "scale": [1], "step": 1.0}
-    line = aerosol.SDE(card, [{name: np.array(value, np.float32) for name, value in weights.items()}])
-    path = line.save(tmp_path / "line.safetensors")
+def test_a_learned_sde_forecasts_at_the_strength_that_it_finds(options, tmp_path, affine_sde):
+    """Of a line: in a frame of 0.04 s 0.05 strength, and a scatter of 0.05."""
+    path = affine_sde([0, 0.05], 0.05).save(tmp_path / "line.safetensors")
     sizes = 2 + 0.05 * 9 * np.arange(FRAMES)
     disks = film(np.sqrt(sizes * HEIGHT * WIDTH / 100 / np.pi))
     table, summary = aerosol.measure(disks, growth="learned", sde=str(path), **options)

@@ -4,34 +4,19 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from particlelab.aerosol import residuals, sde_layers
-from particlelab.aerosol import sde as learned
+from particlelab.aerosol import residuals
+from particlelab.aerosol.sde import SDEParameters
 from particlelab.randomness import generator
 
-CARD = {"dimension": 1, "covariates": 0, "centre": [0.0], "spread": [1.0], "scale": [1.0], "step": 1.0}
-FAR = 64.0  # so far from 0 that ELU is linear
 
-
-def linear_sde(slope, sigma):
-    """Return an SDE of drift ``slope x`` and constant diffusivity, without training."""
-    raw = np.log(np.expm1(sigma - sde_layers.FLOOR)) - sde_layers.ONE
-    values = {
-        "drift_0": (1, FAR),
-        "drift_1": (slope, -FAR * slope),
-        "diffusivity_0_0": (1, 0),
-        "diffusivity_0_1": (0, raw),
-    }
-    weights = {}
-    for name, (kernel, bias) in values.items():
-        weights |= {f"{name}.kernel": np.full((1, 1), kernel, np.float32), f"{name}.bias": np.full(1, bias, np.float32)}
-    return learned.SDE(CARD | {"parameters": {"layers": 1, "width": 1}}, [weights])
-
-
-SDE = linear_sde(-1.0, 0.5)
+@pytest.fixture(scope="module")
+def sde(affine_sde):
+    """The true equation."""
+    return affine_sde(-1.0, 0.5)
 
 
 def trajectories(rng, count=40, length=50, noise=None):
-    """Euler steps of h = 0.2 of SDE, or with another noise; returns x0, x1 and the number of each trajectory."""
+    """Euler steps of h = 0.2 of the true equation, or with another noise: x0, x1 and the number of each trajectory."""
     z = rng.standard_normal((count, length)) if noise is None else noise
     x = np.zeros((count, length + 1))
     for t in range(length):
@@ -43,35 +28,29 @@ def check(sde, x0, x1, labels):
     return residuals.check_residuals(sde, x0, x1, 0.2, trajectories=labels).set_index("check")
 
 
-def test_p_values_of_the_true_equation_are_evenly_spread():
-    values = [check(SDE, *trajectories(generator(0, k))).p_value for k in range(150)]
+def test_p_values_of_the_true_equation_are_evenly_spread(sde):
+    values = [check(sde, *trajectories(generator(0, k))).p_value for k in range(150)]
     for name in values[0].index:
         assert stats.kstest([p[name] for p in values], "uniform").pvalue > 1e-4, name
 
 
-@pytest.mark.parametrize(
-    ("sde", "loud"),
-    [
-        (linear_sde(-1.0, 0.6), {"variance"}),
-        (linear_sde(-0.5, 0.5), {"mean along x0"}),
-    ],
-)
-def test_a_wrong_equation_is_found(sde, loud):
-    found = check(sde, *trajectories(generator(1)))
+@pytest.mark.parametrize(("slope", "sigma", "loud"), [(-1.0, 0.6, {"variance"}), (-0.5, 0.5, {"mean along x0"})])
+def test_a_wrong_equation_is_found(slope, sigma, loud, affine_sde):
+    found = check(affine_sde(slope, sigma), *trajectories(generator(1)))
     assert set(found.index[found.p_value < 1e-4]) >= loud
     assert found.p_value[["autocorrelation of squares"]].min() > 1e-4
     if loud == {"variance"}:
         assert found.value["variance"] == pytest.approx((0.5 / 0.6) ** 2, rel=0.1) and found.p_value["mean"] > 1e-4
 
 
-def test_other_noise_is_found():
+def test_other_noise_is_found(sde):
     rng = generator(2)
     white = rng.standard_normal((40, 51))
     lasting = (white[:, 1:] + white[:, :-1]) / 2**0.5
     heavy = rng.standard_t(4, (40, 50)) / 2**0.5
     restless = white[:, 1:] * np.repeat(rng.choice([0.4, 1.36], (40, 5)), 10, axis=1)
     found = {
-        name: check(SDE, *trajectories(rng, noise=noise)).p_value
+        name: check(sde, *trajectories(rng, noise=noise)).p_value
         for name, noise in (("lasting", lasting), ("heavy", heavy), ("restless", restless))
     }
     assert found["lasting"]["autocorrelation"] < 1e-6 < found["heavy"]["autocorrelation"]
@@ -79,11 +58,11 @@ def test_other_noise_is_found():
     assert found["restless"]["autocorrelation of squares"] < 1e-6
 
 
-def test_trajectories_are_kept_apart_and_in_order():
+def test_trajectories_are_kept_apart_and_in_order(sde):
     """Rows of several trajectories may lie between each other, as long as each is in the order of time."""
     x0, x1, labels = trajectories(generator(3))
     mixed = np.arange(len(x0)).reshape(40, 50).T.ravel()
-    one, other = check(SDE, x0, x1, labels), check(SDE, x0[mixed], x1[mixed], labels[mixed])
+    one, other = check(sde, x0, x1, labels), check(sde, x0[mixed], x1[mixed], labels[mixed])
     assert np.allclose(one.value, other.value)
 
 
@@ -117,7 +96,7 @@ def test_steps_that_are_too_long_are_found():
     x[:, 0] = rng.normal(0, 0.5 / np.sqrt(2), 400)
     for t in range(20):
         x[:, t + 1] = x[:, t] * np.exp(-h) + 0.5 * np.sqrt((1 - np.exp(-2 * h)) / 2) * rng.standard_normal(400)
-    p = learned.SDEParameters(layers=1, width=16, epochs=12, learning_rate=0.01)
+    p = SDEParameters(layers=1, width=16, epochs=12, learning_rate=0.01)
     found = residuals.check_step(x, h, parameters=p, rng=rng).set_index("quantity")
     slopes = [(1 - np.exp(-s)) / s for s in (0.5, 1)]
     noises = [0.5 * np.sqrt((1 - np.exp(-2 * s)) / 2 / s) for s in (0.5, 1)]
@@ -125,9 +104,9 @@ def test_steps_that_are_too_long_are_found():
     assert list(found.loc["diffusivity", ["at_h", "at_2h"]]) == pytest.approx(noises, rel=0.04)
 
 
-def test_labels_that_do_not_fit_are_refused():
+def test_labels_that_do_not_fit_are_refused(sde):
     x0, x1, _ = trajectories(generator(6))
     with pytest.raises(ValueError, match=r"trajectories must be \(2000,\), got \(3,\)"):
-        check(SDE, x0, x1, np.arange(3))
+        check(sde, x0, x1, np.arange(3))
     with pytest.raises(ValueError, match=r"of at least 3 points, got \(4, 2, 1\)"):
         residuals.check_step(np.ones((4, 2)), 1.0)

@@ -36,5 +36,5 @@ def test_models_of_series_are_made_judged_and_loaded_again(tmp_path):
     assert models.series.card["scene"]["strength_high"] == 15 and models.steps.card["scores"]["series"] == 12
     assert {"strength, still air", "wind, wind unknown"} <= set(models.series.card["scores"])
     assert "training=50" in models.steps.card["command"]
-    with pytest.raises(ValueError, match="grid = 24, got dimensions = 3, grid = 32"):
+    with pytest.raises(ValueError, match="grid = 24, got dimensions = 3, grid = 48"):
         aerosol.load_models(str(series), str(growth), aerosol.InverseStudy())

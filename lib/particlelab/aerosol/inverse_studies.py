@@ -15,12 +15,11 @@ STRANGERS = 3000  # persons that models are asked about have numbers above this;
 
 
 class InverseStudy(Survey):
-    """Series of sizes, and what models tell of their parameters; the grid is coarser, for speed."""
+    """Series of sizes, and what models tell of their parameters."""
 
-    grid: int = parameter(32, "Cells along a side of the box", low=16, high=512)
     wind_low: float = parameter(-0.3, "Smallest wind, where there is one", unit="m/s", low=-0.5, high=0)
     wind_high: float = parameter(0.3, "Largest wind, where there is one", unit="m/s", low=0, high=0.5)
-    series: int = parameter(60, "Series in still air, and as many with wind, that are asked about", low=4, high=100_000)
+    series: int = parameter(40, "Series in still air, and as many with wind, that are asked about", low=4, high=100_000)
     frames_compared: tuple[Annotated[int, Field(ge=2, le=1000)], ...] = parameter(
         (5, 10, 20, 30), "Numbers of frames that are enough, or not"
     )
