@@ -129,11 +129,15 @@ def start_server():
 
 @pytest.fixture(scope="session")
 def serve(start_server, free_port):
-    """``serve(notebooks, token=..., **options) -> Site``: serve notebooks until the tests end."""
+    """``serve(notebooks, token=..., first="", **options) -> Site``: serve notebooks until the tests end.
 
-    def start(notebooks, token="a-token", **options):
+    The server runs the Python in ``first`` before all else.
+    """
+
+    def start(notebooks, token="a-token", first="", **options):
         arguments = {"port": free_port(), "open_browser": False, "token": token, **options}
         code = f"from particlelab.lab.dashboards import serve\nserve({list(map(str, notebooks))}, **{arguments})"
+        code = f"{first}\n{code}"
         return Site(start_server([sys.executable, "-c", code]), token)
 
     return start
