@@ -239,5 +239,5 @@ def test_what_cannot_be_asked_is_said(model):
         InverseStudy(frames=10)
     with pytest.raises(ValueError, match=r"training \+ calibration = 3200 must be at most 3000"):
         InverseStudy(training=3000)
-    with pytest.raises(ValueError, match=r"first_simulation \+ series - 1 = 500060 must be at most 100000"):
+    with pytest.raises(ValueError, match=r"first_simulation \+ series - 1 = 500040 must be at most 100000"):
         InverseStudy(first_simulation=500_001)
