@@ -90,6 +90,19 @@ def test_moment_means_of_two_diameters():
     assert moment_mean([1e200, 2e200], 4, 3) == pytest.approx(17 / 9 * 1e200)
 
 
+@pytest.mark.parametrize(("p", "q"), [(0, 0), (1, 0), (3, 2), (4, 3), (2, 2)])
+def test_a_weight_of_three_is_three_diameters(p, q):
+    repeated = moment_mean([2, 5, 5, 5, 7, 7], p, q)
+    assert moment_mean([2, 3, 5, 7], p, q, weights=[1, 0, 3, 2]) == pytest.approx(repeated)
+    assert moment_mean([2, 3, 5, 7], p, q, weights=[0.1, 0, 0.3, 0.2]) == pytest.approx(repeated)
+
+
+def test_bad_weights_of_a_moment_mean_are_refused():
+    for weights in ([1, 1], [0, 0, 0], [1, -1, 1], [1, np.nan, 1]):
+        with pytest.raises(ValueError, match="weight"):
+            moment_mean([1, 2, 3], 1, 0, weights=weights)
+
+
 def test_moment_mean_is_continuous_and_symmetric_in_its_orders():
     d = quantiles(30, 1.4, 100)
     assert moment_mean(d, 2, 2) == pytest.approx(moment_mean(d, 2 + 1e-6, 2), rel=1e-6)

@@ -43,7 +43,7 @@ def fit_lognormal(diameters, confidence=0.95, weights=None):
         fewer than two are positive, or the confidence is not between 0 and 1.
     """
     diameters = _positive(diameters, least=2)
-    weights = _weights(weights, diameters)
+    weights = _weights(weights, diameters, least=2)
     tail = (1 - _fraction(confidence)) / 2
     mean, deviation = geometric_moments(diameters, weights)
     n = weights.sum() ** 2 / np.sum(weights**2)
@@ -101,7 +101,7 @@ def hatch_choate(mean, deviation, power=3):
     return mean * np.exp(power * np.log(deviation) ** 2)
 
 
-def moment_mean(diameters, p, q):
+def moment_mean(diameters, p, q, weights=None):
     """Return the moment-ratio mean D[p,q] of diameters (ISO 9276-2).
 
     D[p,q] = (sum d^p / sum d^q)^(1 / (p - q)), and its limit exp(sum d^p ln d / sum d^p) for p = q: D[1,0]
@@ -113,18 +113,22 @@ def moment_mean(diameters, p, q):
     diameters : (n,) array_like
         Positive; at least one.
     p, q : float
+    weights : (n,) array_like, optional
+        How many particles each diameter stands for; at least one must be positive.
 
     Raises
     ------
     ValueError
-        If a diameter is not positive and finite, or there is none.
+        If a diameter is not positive and finite, there is none, a weight is negative or not finite, or none is
+        positive.
     """
     d = _positive(diameters, least=1)
+    weights = _weights(weights, d, least=1)
     scale = np.exp(np.log(d).mean())  # high powers of large numbers would overflow
     d = d / scale
     if p == q:
-        return float(scale * np.exp(np.average(np.log(d), weights=d**p)))
-    return float(scale * (np.sum(d**p) / np.sum(d**q)) ** (1 / (p - q)))
+        return float(scale * np.exp(np.average(np.log(d), weights=weights * d**p)))
+    return float(scale * (np.sum(weights * d**p) / np.sum(weights * d**q)) ** (1 / (p - q)))
 
 
 def log_density(diameters, grid, bandwidth=None):
@@ -250,12 +254,12 @@ def _positive(values, least):
     return values
 
 
-def _weights(weights, diameters):
+def _weights(weights, diameters, least):
     weights = np.ones(len(diameters)) if weights is None else np.asarray(weights, float)
     if weights.shape != diameters.shape:
         raise ValueError(f"each diameter needs one weight, got shapes {diameters.shape} and {weights.shape}")
-    if not (np.isfinite(weights).all() and (weights >= 0).all() and np.count_nonzero(weights) >= 2):
-        raise ValueError("weights must be finite and not negative, and at least 2 positive")
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and np.count_nonzero(weights) >= least):
+        raise ValueError(f"weights must be finite and not negative, and at least {least} positive")
     return weights
 
 

@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
+from numba import njit
 from scipy import ndimage, stats
-from scipy.spatial import ConvexHull, distance
 
 EIGHT_CONNECTED = np.ones((3, 3), bool)  # pixels that touch by an edge or a corner belong together
 SMALLEST_BOX = 4  # pixels
@@ -45,25 +45,35 @@ def perimeter(mask):
     return length
 
 
-def feret_diameter(mask):
-    """Return the greatest distance between two points of a mask, corners of pixels included.
+def feret_diameters(mask):
+    """Return the largest and the smallest Feret diameter of a mask, corners of pixels included.
+
+    A Feret diameter is the distance between two parallel tangents (ISO 13322-1). The largest is the greatest distance
+    between two points of the mask; the smallest is found along an edge of its convex hull.
 
     Parameters
     ----------
     mask : (H, W) bool array
-        With at least one pixel.
+        With at least one pixel. A picture that is cut to the particle is quicker than a whole one.
 
     Returns
     -------
-    float
+    largest, smallest : float
+
+    Raises
+    ------
+    ValueError
+        If the mask is no picture or holds no pixel.
     """
-    rows = np.flatnonzero(mask.any(axis=1))  # only the outermost pixels of each row can have the corners
-    first = mask[rows].argmax(axis=1)
-    last = mask.shape[1] - mask[rows, ::-1].argmax(axis=1)
-    corners = np.array(
-        [(row + edge, end) for edge in (0, 1) for ends in (first, last) for row, end in zip(rows, ends, strict=True)]
-    )
-    return float(distance.pdist(corners[ConvexHull(corners).vertices]).max())
+    mask = np.asarray(mask, bool)
+    if mask.ndim != 2 or not mask.any():
+        raise ValueError(f"a Feret diameter needs a mask (H, W) with at least one pixel, got shape {mask.shape}")
+    return _diameters_of_hull(mask)
+
+
+def feret_diameter(mask):
+    """Return the greatest distance between two points of a mask, corners of pixels included (`feret_diameters`)."""
+    return feret_diameters(mask)[0]
 
 
 def box_dimension(mask):
@@ -97,6 +107,61 @@ def box_dimension(mask):
         return math.nan, math.nan
     fit = stats.linregress(-np.log(edges), np.log([_count_boxes(outline, edge) for edge in edges]))
     return float(fit.slope), float(fit.stderr)
+
+
+@njit(cache=True, nogil=True)
+def _diameters_of_hull(mask):
+    """Return the largest and the smallest width of the convex hull of a mask that is not empty.
+
+    All pairs of its corners are tried: of a particle of 50 pixels they are about 30, of one of 1000 pixels 300.
+    """
+    hull = _convex_hull(mask)
+    n = len(hull)
+    largest, smallest = 0, np.inf
+    for i in range(n):
+        y, x = hull[i]
+        next_y, next_x = hull[(i + 1) % n]
+        farthest = 0
+        for k in range(n):
+            dy, dx = hull[k, 0] - y, hull[k, 1] - x
+            largest = max(largest, dy * dy + dx * dx)
+            farthest = max(farthest, abs((next_y - y) * dx - (next_x - x) * dy))
+        smallest = min(smallest, farthest / math.sqrt((next_y - y) ** 2 + (next_x - x) ** 2))
+    return math.sqrt(largest), smallest
+
+
+@njit(cache=True, nogil=True)
+def _convex_hull(mask):
+    """Return the corners (n, 2) of the convex hull of a mask's pixels, by Andrew's monotone chain along the rows."""
+    height, width = mask.shape
+    left, right = np.full(height + 1, width), np.full(height + 1, -1)  # the reach of the mask on each line of the grid
+    for row in range(height):
+        first = 0
+        while first < width and not mask[row, first]:
+            first += 1
+        if first == width:
+            continue
+        last = width
+        while not mask[row, last - 1]:
+            last -= 1
+        for line in (row, row + 1):
+            left[line], right[line] = min(left[line], first), max(right[line], last)
+    lines = np.flatnonzero(right >= 0)
+    hull = np.empty((2 * len(lines), 2), np.int64)
+    n = 0
+    for side in range(2):  # down along the left side, then up along the right one
+        begun = n
+        for i in range(len(lines)):
+            y = lines[i] if side == 0 else lines[len(lines) - 1 - i]
+            x = left[y] if side == 0 else right[y]
+            while n - begun >= 2 and (
+                (hull[n - 1, 0] - hull[n - 2, 0]) * (x - hull[n - 2, 1])
+                <= (hull[n - 1, 1] - hull[n - 2, 1]) * (y - hull[n - 2, 0])
+            ):
+                n -= 1
+            hull[n, 0], hull[n, 1] = y, x
+            n += 1
+    return hull[:n].copy()
 
 
 def _count_boxes(outline, edge):
