@@ -2,9 +2,6 @@
 
 import functools
 import json
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -19,6 +16,7 @@ from particlelab.aerosol.rendering import Optics, mask_cloud, render, render_bac
 from particlelab.aerosol.sizes import cloud_size
 from particlelab.learning.digests import digest
 from particlelab.parameters import parameter
+from particlelab.processes import each
 from particlelab.randomness import generator
 from particlelab.writing import write_bytes, write_text
 
@@ -158,24 +156,11 @@ def make_dataset(people=11, simulations=13, frames=None, parameters=None, folder
     left = [task for task in tasks if task not in done]
     if p.first:
         left.sort(key=lambda task: task[1])  # persons of the same cloud follow each other
-    workers = min(workers or os.cpu_count() or 1, max(1, len(left)))
     report = progress or (lambda share, text: None)
-    if workers == 1:
-        for i, j in left:
-            done[i, j] = _make(p, persons[i], i, j, simulations, folder)
-            report(len(done) / len(tasks), f"person {i + 1}, simulation {j + 1}")
-        return _gather(done, tasks, folder)
-    context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-    with ProcessPoolExecutor(workers, context, _use_one_thread) as pool:
-        jobs = {pool.submit(_make, p, persons[i], i, j, simulations, folder): (i, j) for i, j in left}
-        try:
-            for job in as_completed(jobs):
-                i, j = jobs[job]
-                done[i, j] = job.result()
-                report(len(done) / len(tasks), f"person {i + 1}, simulation {j + 1}")
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    for index, table in each(_make, [(p, persons[i], i, j, simulations, folder) for i, j in left], workers):
+        i, j = left[index]
+        done[i, j] = table
+        report(len(done) / len(tasks), f"person {i + 1}, simulation {j + 1}")
     return _gather(done, tasks, folder)
 
 
@@ -312,10 +297,3 @@ def _part(folder, i, j):
 
 def _read_parts(folder, tasks):
     return {task: pd.read_parquet(_part(folder, *task)) for task in tasks if _part(folder, *task).exists()}
-
-
-def _use_one_thread():
-    """Leave the other processors to the other processes."""
-    import numba
-
-    numba.set_num_threads(1)

@@ -1,7 +1,6 @@
 """Distances between two samples of vectors, such as the features of two sets of pictures."""
 
 import numpy as np
-from sklearn.covariance import ledoit_wolf
 
 
 def frechet_distance(a, b, shrinkage=0.0):
@@ -103,6 +102,8 @@ def _root(sample, shrinkage):
     n, d = sample.shape
     centred = (sample - sample.mean(axis=0)) / np.sqrt(n - 1)
     if shrinkage == "ledoit-wolf":
+        from sklearn.covariance import ledoit_wolf  # takes a second to load
+
         shrinkage = ledoit_wolf(sample)[1]
     if shrinkage:
         ball = np.sqrt(shrinkage * np.sum(centred**2) / d) * np.eye(d)

@@ -62,8 +62,10 @@ class Body(NamedTuple):
         if self.ellipsoid is not None:
             reach = np.sqrt((self.ellipsoid**2).sum(axis=0))
             return -reach, reach
-        points, radii = self.points()
-        return (points - radii[:, None]).min(axis=0), (points + radii[:, None]).max(axis=0)
+        if self.mesh is not None:
+            return self.mesh.vertices.min(axis=0), self.mesh.vertices.max(axis=0)
+        first, last, radii = self.capsules[:, :3], self.capsules[:, 3:6], self.capsules[:, 6:]
+        return (np.minimum(first, last) - radii).min(axis=0), (np.maximum(first, last) + radii).max(axis=0)
 
 
 def draw_bodies(population, rng, lying=True):
@@ -84,7 +86,9 @@ def draw_bodies(population, rng, lying=True):
     p = population
     diameter = draw_diameter(p, rng)
     body = _SHAPES[p.shape](p, diameter, rng)
-    if not lying or p.shape == "sphere":
+    if p.shape == "sphere":
+        return [body]
+    if not lying:
         turn = Rotation.random(rng=rng)
     elif p.shape == "crystal":
         turn = _face_down(body.mesh, rng)

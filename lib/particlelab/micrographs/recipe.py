@@ -235,14 +235,30 @@ def load_recipe(name):
         near = difflib.get_close_matches(str(name), recipes(), 1)
         hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(recipes())}"
         raise ValueError(f"there is no recipe {str(name)!r}{hint}")
+    return read_recipe_file(path.name, path.read_bytes())
+
+
+def read_recipe_file(name, content):
+    """Read a recipe from the content of a YAML file; raises as `load_recipe`.
+
+    Parameters
+    ----------
+    name : str
+        Of the file.
+    content : bytes
+
+    Returns
+    -------
+    Recipe
+    """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        plain = yaml.safe_load(content.decode())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name} is not YAML: {error}") from None
+        raise ValueError(f"{name} is not YAML: {error}") from None
     try:
-        return read_recipe({"name": path.stem} | content if isinstance(content, dict) else content)
+        return read_recipe({"name": Path(name).stem} | plain if isinstance(plain, dict) else plain)
     except ValueError as error:
-        raise ValueError(f"{path.name}: {error}") from None
+        raise ValueError(f"{name}: {error}") from None
 
 
 def read_recipe(content):

@@ -87,7 +87,9 @@ def synthesise(recipe, seed, engine="native"):
     Raises
     ------
     ValueError
-        If there is no such recipe or engine, or the engine is not installed.
+        If there is no such recipe or engine.
+    BlenderError, MitsubaError
+        If the engine is not installed, or fails.
     """
     recipe = load_recipe(recipe)
     if engine not in ENGINES:
