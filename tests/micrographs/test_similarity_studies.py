@@ -8,9 +8,16 @@ from scipy import stats
 from particlelab.micrographs import similarity_studies as studies
 from particlelab.micrographs.detector import Found
 from particlelab.micrographs.figures import similarity as drawn
-from particlelab.micrographs.realism import REALISM, draw_training_set, real_recipe, training_recipe
+from particlelab.micrographs.realism import (
+    REALISM,
+    TRAINING_SETS,
+    draw_training_set,
+    real_recipe,
+    training_recipe,
+)
 from particlelab.micrographs.similarity import METRICS, compare_features
-from particlelab.micrographs.similarity_studies import TRAINING_SETS, Judged, SimilarityStudy, chance_of, correlate
+from particlelab.micrographs.similarity_studies import SimilarityStudy, chance_of, correlate
+from particlelab.micrographs.similarity_training import Judged, diameters_within, whole_diameters
 from particlelab.micrographs.synthesis import synthesise
 
 
@@ -115,9 +122,9 @@ def test_annotated_pictures_are_none_of_those_that_detectors_are_judged_by():
 def test_diameters_are_of_whole_particles_only():
     instances = np.zeros((20, 20), np.int32)
     instances[0:3, 5:8], instances[10:14, 10:14] = 1, 2
-    assert list(studies._whole(Found(instances, np.ones(2), np.array([9.0, 4.5])))) == [4.5]
+    assert list(whole_diameters(Found(instances, np.ones(2), np.array([9.0, 4.5])))) == [4.5]
     table = pd.DataFrame({"picture": [0, 0, 2], "cut": [False, True, False], "diameter_px": [3.0, 4.0, 5.0]})
-    assert [list(d) for d in studies.diameters_within(table, 3)] == [[3.0], [], [5.0]]
+    assert [list(d) for d in diameters_within(table, 3)] == [[3.0], [], [5.0]]
 
 
 def test_real_images_without_particles_are_refused():
@@ -132,6 +139,7 @@ def test_the_study_runs_from_recipes_to_figures():
         pictures=2,
         annotated=2,
         real_pictures=4,
+        train=True,
         iterations=1,
         widths=(8, 8),
         features="random",

@@ -54,6 +54,7 @@ from particlelab.micrographs.detector_training import (
     MaskRCNNTraining,
     train_detector,
 )
+from particlelab.micrographs.differentiable import DIFFERENTIABLE, Geometry, Renderer, fix_geometry
 from particlelab.micrographs.evaluation import (
     AveragePrecision,
     average_precision,
@@ -62,6 +63,24 @@ from particlelab.micrographs.evaluation import (
 )
 from particlelab.micrographs.feature_training import FeatureTraining, train_features
 from particlelab.micrographs.features import NETWORKS, Features, choose_features, load_features, weights_here
+from particlelab.micrographs.fitter import Fitter, load_fitter
+from particlelab.micrographs.fitting import Fit, Fitting, fit_image
+from particlelab.micrographs.fitting_studies import (
+    FittingStudy,
+    FittingTrial,
+    draw_target,
+    measure_geometry,
+    measure_hybrid,
+    measure_recognition,
+    measure_refinement,
+    read_target,
+    summarise_errors,
+    summarise_recognition,
+    try_fitting,
+)
+from particlelab.micrographs.fitting_training import FitterTraining, draw_textures, train_fitter
+from particlelab.micrographs.geometry_fitting import GeometryFit, GeometryFitting, fit_geometry, match_instances
+from particlelab.micrographs.hybrid import Hybrid, HybridSynthesis, synthesise_like
 from particlelab.micrographs.judging import coins, judge_coins, judge_recipes
 from particlelab.micrographs.labels import SizeDistribution, as_png, size_distribution, true_diameters, write_labels
 from particlelab.micrographs.measurement import (
@@ -84,7 +103,13 @@ from particlelab.micrographs.one_micrograph import (
     one_micrograph,
 )
 from particlelab.micrographs.picture_sets import cut_tiles, draw_set, frame_recipe
-from particlelab.micrographs.realism import describe_sets, draw_training_set, real_recipe, training_recipe
+from particlelab.micrographs.realism import (
+    TRAINING_SETS,
+    describe_sets,
+    draw_training_set,
+    real_recipe,
+    training_recipe,
+)
 from particlelab.micrographs.recipe import (
     Camera,
     Placement,
@@ -104,7 +129,6 @@ from particlelab.micrographs.shipping import (
 from particlelab.micrographs.similarity import METRICS, Similarity, chance_similarities, similarities, similarity
 from particlelab.micrographs.similarity_studies import (
     QUALITIES,
-    TRAINING_SETS,
     SimilarityFindings,
     SimilarityStudy,
     study_similarity,
@@ -113,15 +137,18 @@ from particlelab.micrographs.sizes import border_weights
 from particlelab.micrographs.surfaces import Patch, Surfaces, trace
 from particlelab.micrographs.synthesis import ENGINES, Micrograph, synthesise
 from particlelab.micrographs.techniques import expose
+from particlelab.micrographs.texture import describe_texture, texture_difference
 from particlelab.micrographs.training_pictures import (
     Pictures,
     draw_pictures,
 )
+from particlelab.micrographs.turning import Knob, draw_values, knobs, rescale, resize, turn
 from particlelab.micrographs.two_sets import TWO_SETS_GROUPS, ComparedSets, TwoSets, compare_two, tell_compared
 from particlelab.micrographs.variants import draw_recipe
 
 __all__ = [
     "CRITERION_NAMES",
+    "DIFFERENTIABLE",
     "ENGINES",
     "LITERATURE",
     "MEASUREMENT_GROUPS",
@@ -147,8 +174,20 @@ __all__ = [
     "Examination",
     "FeatureTraining",
     "Features",
+    "Fit",
+    "Fitter",
+    "FitterTraining",
+    "Fitting",
+    "FittingStudy",
+    "FittingTrial",
     "Found",
+    "Geometry",
+    "GeometryFit",
+    "GeometryFitting",
     "Hidden",
+    "Hybrid",
+    "HybridSynthesis",
+    "Knob",
     "Looked",
     "MaskRCNNTraining",
     "Measurement",
@@ -163,6 +202,7 @@ __all__ = [
     "Population",
     "Recipe",
     "RecipeStudy",
+    "Renderer",
     "Sample",
     "Scene",
     "Similarity",
@@ -189,13 +229,17 @@ __all__ = [
     "compare_two",
     "cut_tiles",
     "describe_sets",
+    "describe_texture",
     "detect",
     "draw_bodies",
     "draw_factor",
     "draw_pictures",
     "draw_recipe",
     "draw_set",
+    "draw_target",
+    "draw_textures",
     "draw_training_set",
+    "draw_values",
     "draw_warp",
     "examine",
     "expose",
@@ -203,23 +247,33 @@ __all__ = [
     "find_by_hough",
     "find_by_watershed",
     "find_particles",
+    "fit_geometry",
+    "fit_image",
     "fit_truth",
+    "fix_geometry",
     "frame_recipe",
     "judge_anonymised",
     "judge_coins",
     "judge_methods",
     "judge_recipes",
+    "knobs",
     "load_anonymised",
     "load_detector",
     "load_features",
+    "load_fitter",
     "load_recipe",
     "look",
     "match_detections",
+    "match_instances",
     "mean_and_deviation",
     "measure",
     "measure_attack",
     "measure_file",
+    "measure_geometry",
     "measure_hidden",
+    "measure_hybrid",
+    "measure_recognition",
+    "measure_refinement",
     "measure_ruler",
     "methods_of",
     "one_micrograph",
@@ -231,8 +285,11 @@ __all__ = [
     "read_labelled",
     "read_recipe",
     "read_recipe_file",
+    "read_target",
     "real_recipe",
     "recipes",
+    "rescale",
+    "resize",
     "save_anonymised",
     "ship_detector",
     "similarities",
@@ -240,19 +297,26 @@ __all__ = [
     "size_distribution",
     "study_similarity",
     "sum_up",
+    "summarise_errors",
+    "summarise_recognition",
     "synthesise",
+    "synthesise_like",
     "table_of",
     "take",
     "tell_compared",
+    "texture_difference",
     "trace",
     "train_anonymised",
     "train_detector",
     "train_features",
+    "train_fitter",
     "training_of",
     "training_recipe",
     "true_diameters",
     "try_anonymity",
+    "try_fitting",
     "try_recipe",
+    "turn",
     "warp",
     "warp_points",
     "weights_here",

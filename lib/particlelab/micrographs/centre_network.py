@@ -18,12 +18,14 @@ WANTED_PX = 26.0  # diameter that a picture is scaled to if they do not
 MOST_LOOKS = 3
 LARGEST_ZOOM = 4.0
 TILE_PX, OVERLAP_PX = 1536, 128  # of the tiles that a large image is looked at in
-SCORE = 0.1  # least heat of a centre
+SCORE = 0.15  # least heat of a centre
 NEAREST = 0.3  # visible diameters between two centres; of closer ones the less sure must not point to the other
 TOUCHING = 0.12  # closer ones are taken for one in any case
-FARTHEST = 0.5  # visible diameters between a centre and where a pixel of its particle points
+FARTHEST = 0.8  # visible diameters between a centre and where a pixel of its particle points
 LEAST_SEEN = 0.5  # share of the pixels that a particle says it shows; with fewer it is none
 LEAST_PX = 4
+WHOLE, HIDDEN = 0.09, 0.22  # ln(complete over visible diameter): below the first all of a particle is taken to be seen,
+# above the second it is what the network says, which never quite rules out that a part is hidden
 
 
 class CentreDetector(Detector):
@@ -95,8 +97,9 @@ class CentreDetector(Detector):
                 with torch.inference_mode():
                     told = torch.cat(tuple(self.network(piece.contiguous(memory_format=torch.channels_last))))
                 maps[:, *core] = told.float().numpy()[:, *inner]
-        particle, centre = (1 / (1 + np.exp(-maps[k])) for k in (0, 1))
         diameter, visible = (UNIT_PX * np.exp(np.clip(maps[k], -4, 5)) for k in (4, 5))
+        maps[0] -= np.log(balance(visible))  # by which the training made particles likelier than they are
+        particle, centre = (1 / (1 + np.exp(-maps[k])) for k in (0, 1))
         return particle, centre, maps[2:4] * np.float32(UNIT_PX), diameter, visible
 
 
@@ -105,6 +108,11 @@ def normalise(grey):
     low, high = np.percentile(grey, (0.5, 99.5))
     half = (high - low) / 2 if high > low else max(float(np.max(np.abs(grey - low))), 1e-3)
     return np.clip((grey - (low + high) / 2) / half, -CLIP, CLIP).astype(np.float32)
+
+
+def balance(visible_px):
+    """Return by how much more a pixel of a particle weighs in the training than one of the ground, by its diameter."""
+    return 1 + 15 / visible_px.clip(5)
 
 
 def resize(grey, zoom):
@@ -133,8 +141,11 @@ def group(particle, centre, offset, diameter, visible):
     Returns
     -------
     Found
-        The score of a particle is the height of its centre times the mean of ``particle`` over its pixels; its
-        diameter is the geometric mean of ``diameter`` over the middle half of its pixels in the order of their size.
+        The score of a particle is the height of its centre times the mean of ``particle`` over its pixels. Its diameter
+        is that of the disk with the area of its pixels, times how much larger than what is seen of it the network takes
+        the complete particle for: the geometric mean of ``diameter / visible`` over its pixels, those of the lowest and
+        of the highest quarter left out. What is wrong with both alike goes out in this; where next to nothing of a
+        particle is hidden, its outline alone counts.
     """
     arrays = [np.ascontiguousarray(a, np.float32) for a in (particle, centre, offset, diameter, visible)]
     particle, centre, offset, diameter, visible = arrays
@@ -147,7 +158,7 @@ def group(particle, centre, offset, diameter, visible):
     kept = _apart(rows.astype(np.float32), columns.astype(np.float32), offset[:, rows, columns], size)
     rows, columns, size = rows[kept], columns[kept], size[kept]
     claimed = _claim(particle, offset, rows.astype(np.float32), columns.astype(np.float32), size, FARTHEST)
-    return _described(claimed, particle, centre[rows, columns], np.log(diameter), size)
+    return _described(claimed, particle, centre[rows, columns], np.log(diameter / visible), size)
 
 
 def draw_truth(instances, diameters_px):
@@ -259,7 +270,7 @@ def _claim(particle, offset, rows, columns, size, farthest):
     return claimed
 
 
-def _described(claimed, particle, height, log_diameter, size):
+def _described(claimed, particle, height, log_ratio, size):
     """Return what was found, without what is too small for what it says of itself."""
     count = np.bincount(claimed.ravel(), minlength=len(height) + 1)[1:]
     kept = np.flatnonzero(count >= np.maximum(LEAST_PX, LEAST_SEEN * math.pi / 4 * size**2))
@@ -267,13 +278,15 @@ def _described(claimed, particle, height, log_diameter, size):
     number[kept + 1] = np.arange(1, len(kept) + 1)
     instances = number[claimed]
     inside = instances > 0
-    ids, values = instances[inside], log_diameter[inside]
+    ids, values = instances[inside], log_ratio[inside]
     sure = np.bincount(ids, weights=particle[inside], minlength=len(kept) + 1)[1:] / count[kept]
     order = np.lexsort((values, ids))
     values, ends = values[order].astype(np.float64), np.cumsum(count[kept])
     sums = np.concatenate([[0.0], np.cumsum(values)])
     first, stop = ends - count[kept] + count[kept] // 4, ends - count[kept] // 4
-    diameters = np.exp((sums[stop] - sums[first]) / np.maximum(stop - first, 1))
+    ratio = (sums[stop] - sums[first]) / np.maximum(stop - first, 1)
+    hidden = ratio * np.clip((ratio - WHOLE) / (HIDDEN - WHOLE), 0.0, 1.0)
+    diameters = 2 * np.sqrt(count[kept] / math.pi) * np.exp(hidden)
     return Found(instances, np.clip(height[kept] * sure, 0, 1).astype(float), diameters)
 
 

@@ -56,7 +56,7 @@ class DetectionStudy(Parameters):
     model: str = parameter("default", "A network that ships, or the path of a .safetensors file")
     mask_rcnn: str = parameter("", "A trained Mask R-CNN to judge beside it, likewise; empty for none")
     judged: tuple[str, ...] = parameter(
-        ("spheres_sem", "carbonyl_iron", "droplets", "ellipsoids"), "Recipes to judge by; empty for all that ship"
+        ("spheres_sem", "shadows", "droplets"), "Recipes to judge by; empty for all that ship"
     )
     images: int = parameter(2, "Pictures of each recipe", low=1, high=10_000)
     workers: int = parameter(1, "Processes", low=1, high=256)

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from particlelab.learning.digests import digest
-from particlelab.micrographs.centre_network import CentreDetector, draw_truth, normalise
+from particlelab.micrographs.centre_network import CentreDetector, balance, draw_truth, normalise
 from particlelab.micrographs.detector import Detector, load_detector
 from particlelab.micrographs.mask_rcnn import MaskRCNNDetector, losses
 from particlelab.micrographs.mask_rcnn import normalise as boxes_see
@@ -187,9 +187,9 @@ def centre_loss(network, image, truth):
 
     answer = network(image)
     seen, heat, down, right, diameter, visible, weight, judged = truth.unbind(1)
-    balance = 1 + 15 * seen / visible.clamp(min=5)  # the rim of small particles is most of them
-    entropy = functional.binary_cross_entropy_with_logits(answer.particle, seen, balance, reduction="sum")
-    entropy = entropy / balance.sum()
+    weights = torch.where(seen > 0, balance(visible), 1.0)  # the rim of small particles is most of them
+    entropy = functional.binary_cross_entropy_with_logits(answer.particle, seen, weights, reduction="sum")
+    entropy = entropy / weights.sum()
     score = torch.sigmoid(answer.particle)
     dice = 1 - (2 * (score * seen).sum() + 1) / (score.sum() + seen.sum() + 1)
 

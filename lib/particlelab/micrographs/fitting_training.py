@@ -105,6 +105,7 @@ def train_fitter(parameters=None, rng=None, folder=None, progress=None):
         "purpose": "Reads from the texture of a picture which recipe of the library it could be of, and the parameters "
         "of that recipe; trained on synthetic pictures only.",
         "training": p.model_dump(mode="json") | {"seed of the first weights": seed},
+        "command": "particlelab.micrographs.train_fitter(FitterTraining(...as above...), rng, folder).save(path)",
         "stretch": 1.0,
         "recipes": {name: recipe.to_dict() for name, recipe in library.items()},
         "loss": training.course(history),

@@ -14,7 +14,7 @@ from particlelab.micrographs.differentiable import DIFFERENTIABLE, Renderer, fix
 from particlelab.micrographs.recipe import Recipe, load_recipe
 from particlelab.micrographs.scene import build_scene
 from particlelab.micrographs.texture import check_picture
-from particlelab.micrographs.turning import knobs, resize, to_unit, turn
+from particlelab.micrographs.turning import knobs, known_values, resize, to_unit, turn
 from particlelab.parameters import Parameters, parameter
 from particlelab.randomness import check_rng
 
@@ -95,13 +95,7 @@ def _play(real, base, driven, renderers, p, rng, progress):
     with torch.random.fork_rng():
         torch.manual_seed(int(rng.integers(2**31)))
         discriminator = Discriminator(p.channels)
-    start = dict(
-        zip(
-            [knob.name for knob in knobs(base)],
-            to_unit(base, {k.name: base.get(k.name) for k in knobs(base)}),
-            strict=True,
-        )
-    )
+    start = dict(zip([knob.name for knob in knobs(base)], to_unit(base, known_values(base, base)), strict=True))
     units = torch.tensor([float(np.clip(start[knob.name], 0.02, 0.98)) for knob in driven], requires_grad=True)
     theirs = torch.optim.Adam([units], p.generator_rate, betas=(0.5, 0.95))
     other = torch.optim.Adam(discriminator.parameters(), p.discriminator_rate, betas=(0.5, 0.95))

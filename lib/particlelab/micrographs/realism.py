@@ -50,6 +50,7 @@ REALISM = {
         traced=True,
     ),
 }
+TRAINING_SETS = (*REALISM, ANNOTATED)
 REAL = {  # what the images that stand in for real ones have beyond their recipe
     "technique.relief": 0.2,
     "technique.texture": 0.1,

@@ -14,16 +14,16 @@ import pandas as pd
 from pydantic import Field
 from scipy import stats
 
-from particlelab.micrographs.evaluation import CRITERIA, average_precision, rate_matches
+from particlelab.micrographs.evaluation import CRITERIA, rate_matches
 from particlelab.micrographs.features import choose_features
 from particlelab.micrographs.picture_sets import draw_set
-from particlelab.micrographs.realism import ANNOTATED, REALISM, draw_training_set, real_recipe
+from particlelab.micrographs.realism import REALISM, TRAINING_SETS, draw_training_set, real_recipe
 from particlelab.micrographs.similarity import METRICS, PAIRS, compare_features, describe_set, measure_name
+from particlelab.micrographs.similarity_training import diameters_within, find_detectors, judge_detectors
 from particlelab.parameters import Parameters, parameter
 from particlelab.progress import part_of
 from particlelab.randomness import generator
 
-TRAINING_SETS = (*REALISM, ANNOTATED)
 QUALITIES = ("mAP", *CRITERIA)  # of these only the first is the better the larger it is
 CONFIDENCE = 0.95
 FEWEST = 3  # different sets of a resample: of two, every rank correlation is 1 or -1
@@ -35,17 +35,18 @@ class SimilarityStudy(Parameters):
     real: str = parameter("carbonyl_iron", "Recipe that stands in for the real images")
     shapes: str = parameter("spheres_sem", "Recipe whose shapes the synthetic sets have")
     picture_px: int = parameter(192, "Edge of a picture", unit="px", low=64, high=2048)
-    pictures: int = parameter(16, "Pictures of each synthetic set", low=2, high=100_000)
+    pictures: int = parameter(24, "Pictures of each synthetic set", low=2, high=100_000)
     annotated: int = parameter(3, "Pictures of the annotated set", low=2, high=10_000)
-    real_pictures: int = parameter(12, "Real images that detectors are judged by", low=2, high=10_000)
+    real_pictures: int = parameter(16, "Real images that detectors are judged by", low=2, high=10_000)
     path_tracer: Literal["none", "cycles", "mitsuba"] = parameter("none", "What renders the path-traced set")
-    iterations: int = parameter(40, "Iterations of each training", low=1, high=10_000_000)
+    train: bool = parameter(False, "Train detectors; otherwise those that ship are judged, one of each set")
+    iterations: int = parameter(400, "Iterations of each training", low=1, high=10_000_000)
     batch: int = parameter(4, "Pieces of pictures in an iteration", low=1, high=1024)
     piece_px: int = parameter(128, "Edge of a piece", unit="px", low=32, high=2048)
     widths: tuple[Annotated[int, Field(ge=8, le=1024, multiple_of=8)], ...] = parameter(
-        (16, 32, 48), "Channels of the detectors' levels, multiples of 8"
+        (16, 32, 48, 64), "Channels of the detectors' levels, multiples of 8"
     )
-    learning_rate: float = parameter(4e-3, "Highest learning rate", above=0, high=1)
+    learning_rate: float = parameter(1e-2, "Highest learning rate", above=0, high=1)
     trainings: int = parameter(1, "Detectors trained on each set, with other first weights", low=1, high=100)
     features: Literal["auto", "own", "random"] = parameter("auto", "What describes pictures; auto: published networks")
     resamples: int = parameter(200, "Resamples of the bootstrap", low=100, high=100_000)
@@ -59,13 +60,6 @@ class SimilarityFindings(NamedTuple):
     scores: pd.DataFrame  # set, criterion, value, value_low, value_high: means over trainings, errors as they are
     distances: pd.DataFrame  # set, metric, name, value, value_low, value_high, more
     correlations: pd.DataFrame  # metric, name, criterion, rho, rho_low, rho_high, chance: see `correlate`
-
-
-class Judged(NamedTuple):
-    """What detectors of one set found in the real images."""
-
-    precision: np.ndarray  # (trainings, images): AP of each image
-    diameters: list  # of each training, of each image: (N,) diameters in px
 
 
 def study_similarity(parameters, progress=None):
@@ -97,11 +91,11 @@ def study_similarity(parameters, progress=None):
         some = part_of(progress, 0.9 * k / len(TRAINING_SETS), 0.9 / len(TRAINING_SETS), name)
         pictures = draw_training_set(name, p, part_of(some, 0.0, 0.3))
         examples.append(pictures.images[0])
-        judged[name] = train_and_judge(name, pictures, real, p, part_of(some, 0.3, 0.6))
-        described[name] = {metric: describe_set(pictures.images, metric, p.features, p.seed) for metric in METRICS}
-    real_described = {metric: describe_set(real.images, metric, p.features, p.seed) for metric in METRICS}
+        detectors = find_detectors(name, pictures, p, part_of(some, 0.3, 0.6))
+        judged[name] = judge_detectors(detectors, real)
+        described[name] = _describe(pictures.images, p)
     names = {m: measure_name(m, choose_features(p.features, kind.features)) for m, kind in METRICS.items()}
-    drawn = _resample(judged, described, real_described, truth, p, part_of(progress, 0.9, 0.1))
+    drawn = _resample(judged, described, _describe(real.images, p), truth, p, part_of(progress, 0.9, 0.1))
     return SimilarityFindings(np.stack([*examples, real.images[0]]), *_tabulate(*drawn, names, p))
 
 
@@ -119,43 +113,6 @@ def draw_real(parameters):
     p = parameters
     seed = int(generator(p.seed, "real").integers(2**31))
     return draw_set(real_recipe(p.real, p.picture_px), p.real_pictures, seed)
-
-
-def train_and_judge(name, pictures, real, parameters, progress=None):
-    """Train detectors on a set and let them find the particles of the real images.
-
-    Parameters
-    ----------
-    name : str
-        Of the set; its trainings have seeds of their own.
-    pictures : Pictures
-    real : Pictures
-    parameters : SimilarityStudy
-    progress : callable, optional
-
-    Returns
-    -------
-    Judged
-    """
-    from particlelab.micrographs.detector_training import CentreTraining, train_detector
-
-    p, precision, diameters = parameters, [], []
-    training = CentreTraining.select(p.model_dump() | {"pictures": len(pictures.images)})
-    truths = [instances.astype(np.int64) for instances in real.instances]
-    for k in range(p.trainings):
-        some = part_of(progress, k / p.trainings, 1 / p.trainings)
-        detector = train_detector(training, generator(p.seed, "detector", name, k), progress=some, pictures=pictures)
-        found = [detector.find(image) for image in real.images]
-        pairs = zip(truths, found, strict=True)
-        precision.append([float(average_precision([t], [(f.instances, f.scores)])) for t, f in pairs])
-        diameters.append([_whole(each) for each in found])
-    return Judged(np.array(precision), diameters)
-
-
-def diameters_within(particles, n):
-    """Return the diameters (px) of the particles of each of n pictures that the frame does not cut."""
-    whole = particles[~particles.cut]
-    return [whole.diameter_px[whole.picture == k].to_numpy() for k in range(n)]
 
 
 def correlate(similar, good):
@@ -197,12 +154,15 @@ def _all_correlations(n):
     return correlate(np.arange(n), orders)
 
 
-def _whole(found):
-    """Return the diameters of those found that do not touch the frame."""
-    edges = (found.instances[0], found.instances[-1], found.instances[:, 0], found.instances[:, -1])
-    touching = np.unique(np.concatenate(edges))
-    ids = np.arange(1, len(found.diameters_px) + 1)
-    return np.asarray(found.diameters_px, float)[~np.isin(ids, touching)]
+def _describe(pictures, p):
+    """Return what each measure compares of a set's pictures; measures of the same features share it."""
+    made, known = {}, {}
+    for metric, kind in METRICS.items():
+        key = choose_features(p.features, kind.features), kind.style
+        if key not in known:
+            known[key] = describe_set(pictures, metric, key[0], p.seed)
+        made[metric] = known[key]
+    return made
 
 
 def _resample(judged, described, real_described, truth, p, progress):
@@ -220,7 +180,8 @@ def _resample(judged, described, real_described, truth, p, progress):
             images = np.arange(n)
         for s, name in enumerate(TRAINING_SETS):
             of_set = judged[name]
-            which = rng.integers(p.trainings, size=p.trainings) if draw else np.arange(p.trainings)
+            trainings = len(of_set.precision)
+            which = rng.integers(trainings, size=trainings) if draw else np.arange(trainings)
             good[draw, s, 0] = of_set.precision[which][:, images].mean()
             rated = [_criteria([truth[i] for i in images], [of_set.diameters[k][i] for i in images]) for k in which]
             good[draw, s, 1:] = np.mean(rated, axis=0)
