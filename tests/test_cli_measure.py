@@ -85,7 +85,8 @@ def test_a_file_without_a_scale_is_an_error_of_that_file(folder):
     [
         (
             ["sot", "a.png"],
-            "particlelab: there is no domain 'sot' that measures files; there are aerosol, diffusion, micrographs, soot",
+            "particlelab: there is no domain 'sot' that measures files; "
+            "there are aerosol, diffusion, micrographs, soot",
         ),
         (["soot", "a.png", "--pixel-size", "-1"], "particlelab: pixel_size_nm = -1.0 is not allowed"),
         (

@@ -51,12 +51,20 @@ def test_600_particles_come_back_as_600():
     assert len(group_truth(instances, np.full(600, 14.0)).scores) == 600
 
 
-def test_a_hidden_particle_keeps_its_complete_diameter():
-    instances = disks([(50, 50), (50, 65)], [40, 40], (100, 120))  # the second hides a third of the first
+def test_a_particle_that_the_edge_cuts_has_its_complete_diameter():
+    instances = disks([(50, 0), (50, 60)], [40, 40], (100, 100))
     found = group_truth(instances, [40.0, 40.0])
     assert same_parts(found.instances, instances)
     assert np.allclose(found.diameters_px, 40, rtol=0.01)
-    assert 2 * np.sqrt(np.count_nonzero(instances == 1) / np.pi) < 32
+    assert 2 * np.sqrt(np.count_nonzero(instances == 1) / np.pi) < 30
+
+
+def test_of_a_particle_behind_another_what_is_seen_counts():
+    instances = disks([(50, 50), (50, 65)], [40, 40], (100, 120))  # the second hides a third of the first
+    found = group_truth(instances, [40.0, 40.0])
+    assert same_parts(found.instances, instances)
+    seen = 2 * np.sqrt(np.array([np.count_nonzero(instances == k) for k in (1, 2)]) / np.pi)
+    assert np.allclose(np.sort(found.diameters_px), np.sort(seen))
 
 
 def test_a_particle_that_is_seen_whole_has_the_diameter_of_its_outline():

@@ -14,7 +14,9 @@ class Found(NamedTuple):
 
     instances: np.ndarray  # (H, W) int32: 0 = ground, 1..N: pixels where that particle is seen
     scores: np.ndarray  # (N,) float: how sure the detector is of each, 0 to 1
-    diameters_px: np.ndarray  # (N,) float: of the disk with the area of the complete particle, hidden parts too
+    diameters_px: (
+        np.ndarray
+    )  # (N,) float: of the disk with the area of the particle, as complete as the detector can tell
 
 
 class Detector:

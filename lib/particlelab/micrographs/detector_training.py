@@ -20,13 +20,13 @@ DRAWING = 0.2  # share of the progress that the pictures take, unless they are g
 
 
 class _Training(Parameters):
-    pictures: int = parameter(5000, "Pictures to train on", low=1, high=1_000_000)
+    pictures: int = parameter(4000, "Pictures to train on", low=1, high=1_000_000)
     picture_px: int = parameter(256, "Edge of a picture", unit="px", low=32, high=4096)
     recipes: tuple[str, ...] = parameter((), "Recipes that the pictures are drawn from; none draws random ones")
     seed: int = parameter(1000, "Seed of the pictures", low=0)
-    iterations: int = parameter(6000, "Iterations", low=1, high=10_000_000)
+    iterations: int = parameter(12_000, "Iterations", low=1, high=10_000_000)
     batch: int = parameter(4, "Pieces of pictures in an iteration", low=1, high=1024)
-    piece_px: int = parameter(192, "Edge of a piece", unit="px", low=32, high=4096)
+    piece_px: int = parameter(160, "Edge of a piece", unit="px", low=32, high=4096)
     zoom: float = parameter(1.5, "A piece is scaled by at most so much, up and down", low=1, high=4)
     learning_rate: float = parameter(2e-3, "Highest learning rate", above=0, high=1)
     weight_decay: float = parameter(1e-4, "Weight decay", low=0, high=1)

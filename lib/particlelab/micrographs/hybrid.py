@@ -34,7 +34,8 @@ class HybridSynthesis(Parameters):
         0.02, "Largest change of a parameter in a step, share of its range", above=0, high=1
     )
     discriminator_rate: float = parameter(2e-3, "Learning rate of the discriminator", above=0, high=1)
-    penalty: float = parameter(1.0, "Weight of the penalty on steep discriminators", low=0, high=1000)
+    ahead: float = parameter(0.15, "Share of the steps in which the discriminator learns alone", low=0, high=0.9)
+    penalty: float = parameter(0.01, "Weight of the penalty on steep discriminators", low=0, high=1000)
     pictures: int = parameter(8, "Pictures of the way that are kept", low=2, high=200)
 
 
@@ -122,13 +123,14 @@ def _play(real, base, driven, renderers, p, rng, progress):
         (loss + p.penalty * (steep**2).sum((1, 2, 3)).mean()).backward()
         other.step()
         fooled = functional.softplus(-discriminator(made)).mean()
-        theirs.zero_grad()
-        fooled.backward()
-        theirs.step()
+        if step >= p.ahead * p.steps:
+            theirs.zero_grad()
+            fooled.backward()
+            theirs.step()
         with torch.no_grad():
             units.clamp_(0, 1)
         way.append(units.detach().numpy().copy())
-        rows.append((step, float(fooled.detach()), float(loss.detach()), *(float(v) for v in values().values())))
+        rows.append((step, float(fooled.detach()), float(loss.detach()), *(float(v.detach()) for v in values().values())))
         if progress:
             progress((step + 1) / p.steps, f"step {step + 1} of {p.steps}, generator {rows[-1][1]:.2f}")
     end = np.mean(way[round((1 - AVERAGED) * len(way)) :], axis=0)

@@ -19,13 +19,19 @@ from particlelab.micrographs.features import choose_features
 from particlelab.micrographs.picture_sets import draw_set
 from particlelab.micrographs.realism import REALISM, TRAINING_SETS, draw_training_set, real_recipe
 from particlelab.micrographs.similarity import METRICS, PAIRS, compare_features, describe_set, measure_name
-from particlelab.micrographs.similarity_training import diameters_within, find_detectors, judge_detectors
+from particlelab.micrographs.similarity_training import (
+    diameters_within,
+    find_detectors,
+    first_pictures,
+    judge_detectors,
+)
 from particlelab.parameters import Parameters, parameter
 from particlelab.progress import part_of
 from particlelab.randomness import generator
 
 QUALITIES = ("mAP", *CRITERIA)  # of these only the first is the better the larger it is
 CONFIDENCE = 0.95
+LEARNED = 6  # training pictures by which it is seen whether a detector has learned them
 FEWEST = 3  # different sets of a resample: of two, every rank correlation is 1 or -1
 
 
@@ -58,6 +64,7 @@ class SimilarityFindings(NamedTuple):
 
     examples: np.ndarray  # (9, H, W) uint8, a picture of each set, the real one last
     scores: pd.DataFrame  # set, criterion, value, value_low, value_high: means over trainings, errors as they are
+    learned: pd.DataFrame  # set, own_mAP: of its detectors on pictures that they were trained on
     distances: pd.DataFrame  # set, metric, name, value, value_low, value_high, more
     correlations: pd.DataFrame  # metric, name, criterion, rho, rho_low, rho_high, chance: see `correlate`
 
@@ -86,17 +93,20 @@ def study_similarity(parameters, progress=None):
     truth = diameters_within(real.particles, len(real.images))
     if sum(map(len, truth)) < 2:
         raise ValueError(f"{p.real_pictures} real images hold fewer than 2 whole particles; take more or larger ones")
-    judged, described, examples = {}, {}, []
+    judged, described, examples, learned = {}, {}, [], []
     for k, name in enumerate(TRAINING_SETS):
         some = part_of(progress, 0.9 * k / len(TRAINING_SETS), 0.9 / len(TRAINING_SETS), name)
         pictures = draw_training_set(name, p, part_of(some, 0.0, 0.3))
         examples.append(pictures.images[0])
         detectors = find_detectors(name, pictures, p, part_of(some, 0.3, 0.6))
         judged[name] = judge_detectors(detectors, real)
+        learned.append((name, judge_detectors(detectors, first_pictures(pictures, LEARNED)).precision.mean()))
         described[name] = _describe(pictures.images, p)
     names = {m: measure_name(m, choose_features(p.features, kind.features)) for m, kind in METRICS.items()}
     drawn = _resample(judged, described, _describe(real.images, p), truth, p, part_of(progress, 0.9, 0.1))
-    return SimilarityFindings(np.stack([*examples, real.images[0]]), *_tabulate(*drawn, names, p))
+    scores, distances, table = _tabulate(*drawn, names, p)
+    own = pd.DataFrame(learned, columns=["set", "own_mAP"])
+    return SimilarityFindings(np.stack([*examples, real.images[0]]), scores, own, distances, table)
 
 
 def draw_real(parameters):

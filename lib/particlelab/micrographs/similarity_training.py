@@ -121,6 +121,12 @@ def judge_detectors(detectors, real):
     return Judged(np.array(precision), diameters)
 
 
+def first_pictures(pictures, n):
+    """Return the first n of pictures, with the truth about them."""
+    particles = pictures.particles
+    return type(pictures)(pictures.images[:n], pictures.instances[:n], particles[particles.picture < n])
+
+
 def diameters_within(particles, n):
     """Return the diameters (px) of the particles of each of n pictures that the frame does not cut."""
     whole = particles[~particles.cut]
