@@ -15,7 +15,7 @@ LOOKS = {"technique.brightness": 0.34, "technique.ground": 0.28, "camera.dose": 
 def driven():
     base = resize(load_recipe("beads"), 160, 160)
     real = [synthesise(turn(base, LOOKS), seed).image for seed in (7, 8)]
-    quick = HybridSynthesis(steps=70, size_px=96, patch_px=32, patches=12, geometries=2, generator_rate=0.03)
+    quick = HybridSynthesis(steps=120, size_px=128, geometries=2, generator_rate=0.02)
     return base, synthesise_like(real, base, quick, np.random.default_rng(0))
 
 
@@ -35,9 +35,9 @@ def test_labels_stay(driven):
 
 def test_the_way_is_kept(driven):
     _, hybrid = driven
-    assert len(hybrid.history) == 70
-    assert hybrid.steps[0] == 0 and hybrid.steps[-1] == 70
-    assert hybrid.pictures.shape == (len(hybrid.steps), 96, 96)
+    assert len(hybrid.history) == 120
+    assert hybrid.steps[0] == 0 and hybrid.steps[-1] == 120
+    assert hybrid.pictures.shape == (len(hybrid.steps), 128, 128)
 
 
 def test_bad_input_is_refused():

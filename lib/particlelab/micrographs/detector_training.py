@@ -141,7 +141,7 @@ def train_detector(parameters=None, rng=None, start=None, folder=None, progress=
         progress=part_of(progress, begun, 1 - begun),
     )
     card = {
-        "purpose": "Finds the particles of a micrograph: visible outline, score and diameter of the complete particle; "
+        "purpose": "Finds the particles of a micrograph: visible outline, score and diameter of each; "
         "trained on synthesised pictures only.",
         "network": entry,
         "training": p.model_dump(mode="json") | {"seed of the pieces and the first weights": seed},

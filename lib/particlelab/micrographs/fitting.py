@@ -177,7 +177,8 @@ def refine(fitter, candidate, descriptor, parameters, seed, progress=None):
     """Refine the technique and the camera of a candidate by gradient; its geometry stays.
 
     The loss is the l1 difference of the differentiable part of the descriptors, in units of their scatter, and a
-    penalty on leaving the prediction: the square of the distance in its standard deviations.
+    penalty on leaving the prediction: the square of the distance in its standard deviations. The step of the least
+    loss counts.
 
     Returns
     -------
@@ -215,6 +216,8 @@ def refine(fitter, candidate, descriptor, parameters, seed, progress=None):
             at = len(pictures)
             pictures.append((255 * picture.detach().numpy()).round().astype(np.uint8))
         rows.append((step, float(loss.detach()), float(difference.detach()), at))
+        if rows[-1][1] <= min(row[1] for row in rows):
+            best = moved.detach().numpy().copy()
         if step < p.steps:
             optimiser.zero_grad()
             loss.backward()
@@ -222,7 +225,7 @@ def refine(fitter, candidate, descriptor, parameters, seed, progress=None):
         if progress:
             progress((step + 1) / (p.steps + 1), f"step {step} of {p.steps}, difference {rows[-1][2]:.3f}")
     units = candidate.mean.copy()
-    units[which] = np.clip(units[which] + moved.detach().numpy(), 0, 1)
+    units[which] = np.clip(units[which] + best, 0, 1)
     final = candidate.difference
     if p.steps:
         final = float(fitter.difference(descriptor, fitter.describe(_picture(fitter, name, units, p, seed))))

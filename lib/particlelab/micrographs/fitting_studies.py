@@ -27,6 +27,7 @@ TEN = (  # by which recognition is judged: of each technique some, and those tha
 )
 GEOMETRIES = {"irregular": "potatoes", "angular": "crystals"}  # figure 1 of the report
 UNSEEN = 1_000_003  # added to a seed: no training drew these pictures
+WAY, FASTEST = 3.0, 0.03  # of a parameter of the hybrid synthesis: in all and in a step at most, as shares of its range
 VALUE = ["value", "low", "high"]
 
 
@@ -42,7 +43,7 @@ class FittingStudy(Parameters):
     model: str = parameter("default", "The fitter that ships, or the path of a .safetensors file")
     geometry_steps: int = parameter(120, "Steps of a geometry optimisation", low=1, high=20_000)
     hybrid_recipe: str = parameter("beads", "Recipe of the hybrid synthesis")
-    hybrid_steps: int = parameter(60, "Steps of the hybrid synthesis", low=2, high=100_000)
+    hybrid_steps: int = parameter(150, "Steps of the hybrid synthesis", low=2, high=100_000)
     train: bool = parameter(False, "Train a fitter from nothing; otherwise the one that ships is used")
     training_pictures: int = parameter(40, "Pictures of each recipe to train on", low=20, high=100_000)
     iterations: int = parameter(300, "Iterations of the training", low=1, high=1_000_000)
@@ -289,7 +290,11 @@ def measure_hybrid(parameters, progress=None):
     like = resize(turn(base, values), 256, 256)
     pictures = [synthesise(like, p.seed + 10 + k).image for k in range(2)]
     hybrid = synthesise_like(
-        pictures, base, HybridSynthesis(steps=p.hybrid_steps), generator(p.seed, "hybrid"), progress
+        pictures,
+        base,
+        HybridSynthesis(steps=p.hybrid_steps, generator_rate=min(FASTEST, WAY / p.hybrid_steps)),
+        generator(p.seed, "hybrid"),
+        progress,
     )
     rows = [(name, values[name], float(base.get(name)), found) for name, found in hybrid.values.items()]
     table = pd.DataFrame(rows, columns=["parameter", "truth", "start", "found"])

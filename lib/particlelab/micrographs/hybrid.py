@@ -24,16 +24,16 @@ AVERAGED = 0.4  # of the steps, at the end, over which parameters are averaged: 
 class HybridSynthesis(Parameters):
     """How a discriminator drives a recipe's looks."""
 
-    steps: int = parameter(200, "Steps of generator and discriminator", low=2, high=100_000)
+    steps: int = parameter(300, "Steps of generator and discriminator", low=2, high=100_000)
     geometries: int = parameter(3, "Geometries that are rendered by turns", low=1, high=100)
     size_px: int = parameter(192, "Edge of their pictures", unit="px", low=64, high=2048)
     patch_px: int = parameter(48, "Edge of a patch", unit="px", low=24, high=256)
     patches: int = parameter(16, "Patches of each kind in a step", low=2, high=1024)
     channels: int = parameter(16, "Channels of the discriminator's first layer", low=2, high=256)
     generator_rate: float = parameter(
-        0.02, "Largest change of a parameter in a step, share of its range", above=0, high=1
+        0.01, "Largest change of a parameter in a step, share of its range", above=0, high=1
     )
-    discriminator_rate: float = parameter(2e-3, "Learning rate of the discriminator", above=0, high=1)
+    discriminator_rate: float = parameter(4e-3, "Learning rate of the discriminator", above=0, high=1)
     ahead: float = parameter(0.15, "Share of the steps in which the discriminator learns alone", low=0, high=0.9)
     penalty: float = parameter(0.01, "Weight of the penalty on steep discriminators", low=0, high=1000)
     pictures: int = parameter(8, "Pictures of the way that are kept", low=2, high=200)
@@ -130,7 +130,9 @@ def _play(real, base, driven, renderers, p, rng, progress):
         with torch.no_grad():
             units.clamp_(0, 1)
         way.append(units.detach().numpy().copy())
-        rows.append((step, float(fooled.detach()), float(loss.detach()), *(float(v.detach()) for v in values().values())))
+        rows.append(
+            (step, float(fooled.detach()), float(loss.detach()), *(float(v.detach()) for v in values().values()))
+        )
         if progress:
             progress((step + 1) / p.steps, f"step {step + 1} of {p.steps}, generator {rows[-1][1]:.2f}")
     end = np.mean(way[round((1 - AVERAGED) * len(way)) :], axis=0)
