@@ -51,7 +51,7 @@ def test_outlines_are_found_again():
         area = outline_area(radius, np.array(waves))
         assert outline_area(fit.radii_px[k], fit.waves[k]) == pytest.approx(area, rel=0.08)
         assert np.hypot(fit.centres_px[k, 0] - cx, fit.centres_px[k, 1] - cy) < 0.25 * radius
-    assert fit.history.loss.iloc[-1] < 0.05 * fit.history.loss.iloc[0]
+    assert fit.history.loss.iloc[-1] < 0.1 * fit.history.loss.iloc[0]
     assert fit.pictures.shape == (len(fit.steps), *picture.shape)
 
 

@@ -178,7 +178,7 @@ def refine(fitter, candidate, descriptor, parameters, seed, progress=None):
 
     The loss is the l1 difference of the differentiable part of the descriptors, in units of their scatter, and a
     penalty on leaving the prediction: the square of the distance in its standard deviations. The step of the least
-    loss counts.
+    loss counts, unless a whole picture with its parameters is farther from the target than one with the predicted ones.
 
     Returns
     -------
@@ -229,6 +229,8 @@ def refine(fitter, candidate, descriptor, parameters, seed, progress=None):
     final = candidate.difference
     if p.steps:
         final = float(fitter.difference(descriptor, fitter.describe(_picture(fitter, name, units, p, seed))))
+        if final > candidate.difference:
+            units, final = candidate.mean, candidate.difference
     history = pd.DataFrame(rows, columns=["step", "loss", "difference", "picture"])
     return Refined(units, final, history, np.stack(pictures))
 

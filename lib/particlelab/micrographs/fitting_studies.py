@@ -1,5 +1,6 @@
 """Parameters of the notebook of fitting, and what it computes: recipes recognised, parameters read, looks matched."""
 
+import dataclasses
 from typing import Literal
 
 import numpy as np
@@ -240,7 +241,8 @@ def measure_refinement(parameters, progress=None):
 def draw_geometry_target(kind, size_px=160, seed=0):
     """Return a `Micrograph` of a few irregular or angular particles on a plane, apart from each other."""
     base = load_recipe(GEOMETRIES[kind])
-    recipe = resize(base.vary({"placement": Placement(kind="plane", gap=0.15)}), size_px, size_px)
+    apart = dataclasses.replace(base, placement=Placement(kind="plane", gap=0.15))
+    recipe = resize(apart, size_px, size_px)
     return synthesise(recipe, int(generator(seed, "geometry", kind).integers(2**31)))
 
 
