@@ -34,7 +34,7 @@ class Fitting(Parameters):
     trust: float = parameter(1.0, "Weight of the classifier beside the l1 difference of textures", low=0, high=100)
     steps: int = parameter(30, "Steps of the refinement; 0: none", low=0, high=10_000)
     learning_rate: float = parameter(0.02, "Largest change in a step, as a share of the range", above=0, high=0.5)
-    rigidity: float = parameter(0.4, "How much the prediction holds what is refined: 0 is free", low=0, high=1000)
+    rigidity: float = parameter(0.1, "How much the prediction holds what is refined: 0 is free", low=0, high=1000)
     size_px: int = parameter(256, "Edge of the geometry that is refined on", unit="px", low=64, high=2048)
     pictures: int = parameter(6, "Pictures of each refinement that are kept", low=2, high=200)
     engine: Literal["native", "mitsuba", "cycles"] = parameter("native", "What renders the picture of the result")

@@ -27,6 +27,7 @@ TEN = (  # by which recognition is judged: of each technique some, and those tha
     *("rods", "shadows", "spheres_sem", "tem_aggregates", "worms"),
 )
 GEOMETRIES = {"irregular": "potatoes", "angular": "crystals"}  # figure 1 of the report
+SMALLER = 0.6  # times the recipe's size, so that there are more particles in a small picture
 UNSEEN = 1_000_003  # added to a seed: no training drew these pictures
 WAY, FASTEST = 3.0, 0.03  # of a parameter of the hybrid synthesis: in all and in a step at most, as shares of its range
 VALUE = ["value", "low", "high"]
@@ -36,15 +37,15 @@ class FittingStudy(Parameters):
     """Targets of unknown parameters, and how they are fitted."""
 
     recipes: tuple[str, ...] = parameter(TEN, "Recipes of the targets, and those that come into question")
-    recognised: int = parameter(4, "Targets of each recipe that are recognised", low=1, high=10_000)
-    refined: int = parameter(2, "Targets whose fit is refined, by turns of all recipes", low=1, high=100_000)
+    recognised: int = parameter(3, "Targets of each recipe that are recognised", low=1, high=10_000)
+    refined: int = parameter(1, "Targets whose fit is refined, by turns of all recipes", low=1, high=100_000)
     size_px: int = parameter(384, "Edge of a target", unit="px", low=64, high=2048)
     steps: int = parameter(20, "Steps of a refinement", low=0, high=10_000)
-    rigidity: float = parameter(0.4, "How much the prediction holds what is refined", low=0, high=1000)
+    rigidity: float = parameter(0.1, "How much the prediction holds what is refined", low=0, high=1000)
     model: str = parameter("default", "The fitter that ships, or the path of a .safetensors file")
     geometry_steps: int = parameter(120, "Steps of a geometry optimisation", low=1, high=20_000)
     hybrid_recipe: str = parameter("beads", "Recipe of the hybrid synthesis")
-    hybrid_steps: int = parameter(150, "Steps of the hybrid synthesis", low=2, high=100_000)
+    hybrid_steps: int = parameter(300, "Steps of the hybrid synthesis", low=2, high=100_000)
     train: bool = parameter(False, "Train a fitter from nothing; otherwise the one that ships is used")
     training_pictures: int = parameter(40, "Pictures of each recipe to train on", low=20, high=100_000)
     iterations: int = parameter(300, "Iterations of the training", low=1, high=1_000_000)
@@ -64,7 +65,7 @@ class FittingTrial(Parameters):
         high=1e7,
     )
     steps: int = parameter(20, "Steps of the refinement", low=0, high=300)
-    rigidity: float = parameter(0.4, "How much the prediction holds what is refined", low=0, high=100)
+    rigidity: float = parameter(0.1, "How much the prediction holds what is refined", low=0, high=100)
     engine: Literal["native", "mitsuba"] = parameter("native", "What renders the picture of the result")
     seed: int = parameter(0, "Seed of the renderings", low=0, high=9999)
 
@@ -242,7 +243,9 @@ def draw_geometry_target(kind, size_px=160, seed=0):
     """Return a `Micrograph` of a few irregular or angular particles on a plane, apart from each other."""
     base = load_recipe(GEOMETRIES[kind])
     apart = dataclasses.replace(base, placement=Placement(kind="plane", gap=0.15))
-    recipe = resize(apart, size_px, size_px)
+    values = apart.get("populations.diameter_nm") * SMALLER, apart.get("populations.number") / SMALLER**2
+    recipe = turn(apart, dict(zip(("populations.diameter_nm", "populations.number"), values, strict=True)))
+    recipe = resize(recipe, size_px, size_px)
     return synthesise(recipe, int(generator(seed, "geometry", kind).integers(2**31)))
 
 
