@@ -69,7 +69,8 @@ class Visitor:
 
     def check(self):
         """Fail if a cell has told of an error, the console of one, or the page has asked the internet."""
-        assert self.page.locator("#rendered_cells [data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+        told = self.page.locator("#rendered_cells [data-mime-type='application/vnd.jupyter.stderr']")
+        assert told.all_inner_texts() == []
         assert self.external == self.errors == []
 
     def close(self):

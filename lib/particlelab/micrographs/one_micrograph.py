@@ -1,6 +1,7 @@
 """One micrograph, turned by hand: a recipe with a few of its values changed, and what is true of the picture."""
 
 import dataclasses
+import math
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -41,7 +42,7 @@ class Looked(NamedTuple):
     """What `look` gives."""
 
     micrograph: Micrograph
-    truth: LogNormal | None  # of the diameters in nm of particles whose middle lies in the frame; None of less than two
+    truth: LogNormal  # of the diameters in nm of particles whose middle lies in the frame
 
 
 def one_micrograph():
@@ -117,8 +118,9 @@ def fit_truth(micrographs):
 
     Returns
     -------
-    LogNormal or None
-        In nm; None of less than two.
+    LogNormal
+        In nm; of less than two NaN.
     """
     diameters = np.concatenate([true_diameters(m.table, m.recipe.width_px, m.recipe.height_px) for m in micrographs])
-    return fit_lognormal(diameters) if len(diameters) > 1 else None
+    unknown = LogNormal(math.nan, math.nan, (math.nan, math.nan), (math.nan, math.nan), len(diameters))
+    return fit_lognormal(diameters) if len(diameters) > 1 else unknown

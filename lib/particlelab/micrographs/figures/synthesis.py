@@ -97,7 +97,7 @@ def true_sizes(made, truth):
     Parameters
     ----------
     made : Micrograph
-    truth : LogNormal or None
+    truth : LogNormal
 
     Returns
     -------
