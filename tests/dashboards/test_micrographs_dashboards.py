@@ -14,7 +14,7 @@ def test_everything_runs_without_an_error_or_a_request_to_the_internet(check_run
     check_runs(notebook)
 
 
-def test_an_uploaded_recipe_is_synthesised(opened, status):
+def test_an_uploaded_recipe_is_synthesised(opened, status, shown_table):
     page = opened(RECIPES).page
     status(page, "done")
     content = b"populations: [{shape: rod, number: 9, diameter_nm: 300}]"
@@ -23,3 +23,5 @@ def test_an_uploaded_recipe_is_synthesised(opened, status):
     )
     page.get_by_text("Using mine.yaml").wait_for()
     page.wait_for_function("() => document.querySelector('.pl-table table')?.textContent.includes('rod')")
+    table = shown_table(page)
+    assert {row[table[0].index("shape")] for row in table[1:]} == {"rod"}

@@ -1,5 +1,6 @@
 """Detectors: what finds the particles of a picture, with the outline, the score and the whole diameter of each."""
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import numpy as np
@@ -14,12 +15,10 @@ class Found(NamedTuple):
 
     instances: np.ndarray  # (H, W) int32: 0 = ground, 1..N: pixels where that particle is seen
     scores: np.ndarray  # (N,) float: how sure the detector is of each, 0 to 1
-    diameters_px: (
-        np.ndarray
-    )  # (N,) float: of the disk with the area of the particle, as complete as the detector can tell
+    diameters_px: np.ndarray  # (N,) float: of the disk with the particle's area, as complete as can be told
 
 
-class Detector:
+class Detector(ABC):
     """A trained detector and its card.
 
     Attributes
@@ -57,8 +56,9 @@ class Detector:
         """Write the network to ``NAME.safetensors`` (in half precision) with its card."""
         return save_model(path, half_precision(self.network), self.card)
 
+    @abstractmethod
     def _find(self, grey):
-        raise NotImplementedError
+        """Find the particles of an image (H, W) float32 between 0 and 1; return `Found`."""
 
 
 def detect(image, model="default"):
