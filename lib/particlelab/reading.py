@@ -117,6 +117,20 @@ def read_stack(path_or_bytes, name=None, *, max_bytes=2_000_000_000, max_pixels=
     return Stack(np.stack([_grey(page, name) for page in pages]), pixel_size_nm, name)
 
 
+def pixel_size_of(picture, given_nm):
+    """Return how large the pixels of an `Image` or a `Stack` are (nm): as its file says, else as was given.
+
+    Raises
+    ------
+    ReadError
+        If neither the file says it nor ``given_nm`` (float or None).
+    """
+    size = picture.pixel_size_nm or given_nm
+    if size is None:
+        raise ReadError(f"{picture.source} does not say how large its pixels are; give pixel_size_nm (--pixel-size)")
+    return size
+
+
 def read_colours(path_or_bytes, name=None, *, max_bytes=2_000_000_000, max_pixels=1_000_000_000):
     """Read frames in colours, as `read_stack` reads grey ones; of a grey frame all three colours are equal.
 

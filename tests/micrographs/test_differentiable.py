@@ -9,12 +9,11 @@ from particlelab.micrographs.recipe import load_recipe, recipes
 from particlelab.micrographs.scene import build_scene
 from particlelab.micrographs.surfaces import trace
 from particlelab.micrographs.techniques import expose
-from particlelab.micrographs.turning import resize
 from particlelab.randomness import generator
 
 
 def small_scene(name, changes=None, edge=96):
-    recipe = resize(load_recipe(name).vary(changes or {}), edge, edge)
+    recipe = load_recipe(name).vary(changes or {}).reframe(edge)
     return build_scene(recipe, generator(3, "scene"))
 
 

@@ -6,14 +6,14 @@ import pytest
 from particlelab.micrographs.hybrid import HybridSynthesis, synthesise_like
 from particlelab.micrographs.recipe import load_recipe
 from particlelab.micrographs.synthesis import synthesise
-from particlelab.micrographs.turning import resize, turn
+from particlelab.micrographs.turning import turn
 
 LOOKS = {"technique.brightness": 0.34, "technique.ground": 0.28, "camera.dose": 120.0}
 
 
 @pytest.fixture(scope="module")
 def driven():
-    base = resize(load_recipe("beads"), 160, 160)
+    base = load_recipe("beads").reframe(160)
     real = [synthesise(turn(base, LOOKS), seed).image for seed in (7, 8)]
     quick = HybridSynthesis(steps=120, size_px=128, geometries=2, generator_rate=0.02)
     return base, synthesise_like(real, base, quick, np.random.default_rng(0))

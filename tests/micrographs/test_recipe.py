@@ -75,3 +75,10 @@ def test_a_name_that_no_recipe_has_is_refused(name):
 
 def test_a_recipe_is_its_values():
     assert Recipe(populations=(Population(),)) == read_recipe({"populations": [{}]})
+
+
+def test_a_frame_keeps_its_density():
+    recipe = load_recipe("bimodal")
+    framed = recipe.reframe(256)
+    assert (framed.width_px, framed.height_px) == (256, 256)
+    assert [p.number for p in framed.populations] == [round(p.number / 4) for p in recipe.populations]

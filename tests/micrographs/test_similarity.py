@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from particlelab.measure import frechet_distance, kernel_distance
 from particlelab.micrographs.features import load_features
-from particlelab.micrographs.picture_sets import cut_tiles, draw_set, frame_recipe
+from particlelab.micrographs.picture_sets import cut_tiles, draw_set
 from particlelab.micrographs.recipe import load_recipe, recipes
 from particlelab.micrographs.similarity import (
     METRICS,
@@ -92,15 +92,8 @@ def test_two_sets_of_one_kind_lie_beyond_chance_as_often_as_they_should(metric):
     assert abs(beyond / trials - 0.05) < 3.5 * np.sqrt(0.05 * 0.95 / trials)
 
 
-def test_a_frame_keeps_its_density():
-    recipe = load_recipe("bimodal")
-    framed = frame_recipe(recipe, 256)
-    assert (framed.width_px, framed.height_px) == (256, 256)
-    assert [p.number for p in framed.populations] == [round(p.number / 4) for p in recipe.populations]
-
-
 def test_a_set_has_the_truth_of_its_pictures():
-    made = draw_set(frame_recipe("beads", 96), 2, 5)
+    made = draw_set(load_recipe("beads").reframe(96), 2, 5)
     for k in range(2):
         known = made.particles[made.particles.picture == k]
         visible = np.bincount(made.instances[k].ravel(), minlength=len(known) + 1)[1:]

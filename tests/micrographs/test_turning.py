@@ -10,7 +10,6 @@ from particlelab.micrographs.turning import (
     knobs,
     known_values,
     rescale,
-    resize,
     to_unit,
     turn,
 )
@@ -52,7 +51,7 @@ def test_opaque_particles_have_no_free_path_to_turn():
 
 def test_resizing_keeps_the_density():
     recipe = load_recipe("spheres_sem")
-    small = resize(recipe, 256, 256)
+    small = recipe.reframe(256)
     density = [r.populations[0].number / (r.width_px * r.height_px) for r in (recipe, small)]
     assert density[1] == pytest.approx(density[0], rel=0.03)  # whole particles
 
@@ -61,7 +60,7 @@ def test_rescaling_leaves_the_picture_as_it_is():
     """With all lengths twice as long, pixels included, the same pixels are drawn."""
     from particlelab.micrographs.synthesis import synthesise
 
-    recipe = resize(load_recipe("tem_crystals"), 96, 96)
+    recipe = load_recipe("tem_crystals").reframe(96)
     doubled = rescale(recipe, 2 * recipe.pixel_size_nm)
     assert doubled.populations[0].diameter_nm == pytest.approx(2 * recipe.populations[0].diameter_nm)
     difference = np.abs(synthesise(recipe, 3).image.astype(int) - synthesise(doubled, 3).image)

@@ -17,7 +17,7 @@ from particlelab.diffusion.tracking import Tracking, cut_out, find_tracks, lay_o
 from particlelab.diffusion.training import Training
 from particlelab.parameters import parameter
 from particlelab.randomness import generator
-from particlelab.reading import ENDINGS, ReadError, read_stack
+from particlelab.reading import ENDINGS, ReadError, pixel_size_of, read_stack
 
 MEASURED_ENDINGS = (*ENDINGS["TIFF"], *ENDINGS["MRC"])
 COVERAGE = 0.95
@@ -160,11 +160,9 @@ def read_movie(path_or_bytes, parameters, name=None):
     """
     check_parameters("parameters", parameters, Measurement)
     stack = read_stack(path_or_bytes, name)
-    pixel_size_nm = stack.pixel_size_nm or parameters.pixel_size_nm
+    pixel_size_nm = pixel_size_of(stack, parameters.pixel_size_nm)
     if len(stack.frames) < FEWEST_FRAMES:
         raise ReadError(f"{stack.source} holds {len(stack.frames)} frames; a movie has at least {FEWEST_FRAMES}")
-    if pixel_size_nm is None:
-        raise ReadError(f"{stack.source} does not say how large its pixels are; give pixel_size_nm (--pixel-size)")
     if parameters.exposure_s is None:
         raise ReadError(f"{stack.source} does not say how long a frame was exposed; give exposure_s (--exposure)")
     pixel_size_from = FROM_FILE if stack.pixel_size_nm else GIVEN

@@ -102,7 +102,7 @@ from particlelab.micrographs.one_micrograph import (
     look,
     one_micrograph,
 )
-from particlelab.micrographs.picture_sets import cut_tiles, draw_set, frame_recipe
+from particlelab.micrographs.picture_sets import cut_tiles, draw_set
 from particlelab.micrographs.realism import (
     TRAINING_SETS,
     describe_sets,
@@ -142,7 +142,7 @@ from particlelab.micrographs.training_pictures import (
     Pictures,
     draw_pictures,
 )
-from particlelab.micrographs.turning import Knob, draw_values, knobs, rescale, resize, turn
+from particlelab.micrographs.turning import Knob, draw_values, knobs, rescale, turn
 from particlelab.micrographs.two_sets import TWO_SETS_GROUPS, ComparedSets, TwoSets, compare_two, tell_compared
 from particlelab.micrographs.variants import draw_recipe
 
@@ -251,7 +251,6 @@ __all__ = [
     "fit_image",
     "fit_truth",
     "fix_geometry",
-    "frame_recipe",
     "judge_anonymised",
     "judge_coins",
     "judge_methods",
@@ -289,7 +288,6 @@ __all__ = [
     "real_recipe",
     "recipes",
     "rescale",
-    "resize",
     "save_anonymised",
     "ship_detector",
     "similarities",

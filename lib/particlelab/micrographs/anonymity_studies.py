@@ -196,7 +196,7 @@ def measure_ruler(parameters=None, progress=None):
         of the factors as read, with ``_low`` and ``_high`` (95 %, by bootstrap over pictures); ``pictures``.
     """
     p, rows = parameters or AnonymityStudy(), []
-    recipe, total = _small(load_recipe(p.recipe)), p.own_pictures + p.attacked_pictures
+    recipe, total = load_recipe(p.recipe).reframe(RULER_PX), p.own_pictures + p.attacked_pictures
     for number, (attacker, unknown) in enumerate(CAMERAS.items()):
         features, factors = [], []
         for k in range(total):
@@ -287,23 +287,11 @@ def _draw_labels(recipe, n, rng):
 def _another(recipe, rng, another_camera=False):
     """Return a recipe with other sizes and spreads, as somebody might try who knows neither."""
     factor, spread = log_uniform(rng, 1 / OWN_FACTOR, OWN_FACTOR), rng.uniform(*OWN_DEVIATIONS)
-    populations = []
-    for population in recipe.populations:
-        bounds = {name: getattr(population, name) for name in ("smallest_nm", "largest_nm", "diameter_nm")}
-        scaled = {name: value and value * factor for name, value in bounds.items()}
-        populations.append(population.replace(**scaled, deviation=spread))
     camera = recipe.camera
     if another_camera:
         blur, dose = (log_uniform(rng, 1 / CAMERA_FACTOR, CAMERA_FACTOR) for _ in range(2))
         camera = camera.replace(blur_px=camera.blur_px * blur, dose=camera.dose * dose)
-    return dataclasses.replace(recipe, populations=tuple(populations), camera=camera)
-
-
-def _small(recipe):
-    """Return a recipe of smaller pictures, as crowded as before."""
-    share = RULER_PX**2 / (recipe.width_px * recipe.height_px)
-    populations = tuple(one.replace(number=max(1, round(one.number * share))) for one in recipe.populations)
-    return dataclasses.replace(recipe, populations=populations, width_px=RULER_PX, height_px=RULER_PX)
+    return dataclasses.replace(recipe.scale(sizes=factor).vary({"populations.deviation": spread}), camera=camera)
 
 
 def _pixels(recipe, factor, strength, rng):

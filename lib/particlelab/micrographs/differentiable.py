@@ -17,8 +17,8 @@ from particlelab.micrographs.techniques import (
     LAYERS,
     STEEPEST,
     TRAIL_PX,
-    _grain,
     draw_factors,
+    grain,
     occlusion,
 )
 
@@ -73,9 +73,9 @@ def fix_geometry(scene, rng):
         maps["facing"] = surfaces.normals[..., :2] @ np.array([math.cos(angle), math.sin(angle)])
         maps["between"] = occlusion(surfaces, scene)
         if t.texture:
-            maps["grain"] = np.log(_grain(shape, 1.0, rng))
+            maps["grain"] = np.log(grain(shape, 1.0, rng))
     if t.ground_texture:
-        maps["ground_grain"] = np.log(_grain(shape, 1.0, rng))
+        maps["ground_grain"] = np.log(grain(shape, 1.0, rng))
     maps = {name: np.asarray(values, float) for name, values in maps.items()}
     return Geometry(scene.recipe, surfaces.instances, maps, pixels)
 

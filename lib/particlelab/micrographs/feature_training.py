@@ -10,7 +10,6 @@ import numpy as np
 from pydantic import Field
 
 from particlelab.micrographs.features import Features
-from particlelab.micrographs.picture_sets import frame_recipe
 from particlelab.micrographs.recipe import load_recipe, recipes
 from particlelab.micrographs.synthesis import synthesise
 from particlelab.parameters import Parameters, parameter
@@ -145,7 +144,7 @@ def draw_lesson(parameters, names, progress=None):
     Lesson
     """
     p, images, quantities = parameters, [], []
-    framed = [frame_recipe(name, p.picture_px) for name in names]
+    framed = [load_recipe(name).reframe(p.picture_px) for name in names]
     for k in range(p.pictures):
         rng = generator(p.seed, "lesson", k)
         made = synthesise(vary_recipe(framed[k % len(names)], rng), int(rng.integers(2**31)))

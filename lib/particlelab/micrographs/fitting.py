@@ -17,7 +17,7 @@ from particlelab.micrographs.recipe import Recipe
 from particlelab.micrographs.scene import build_scene
 from particlelab.micrographs.synthesis import synthesise
 from particlelab.micrographs.texture import check_picture
-from particlelab.micrographs.turning import from_unit, knobs, rescale, resize, turn
+from particlelab.micrographs.turning import from_unit, knobs, rescale, turn
 from particlelab.parameters import Parameters, parameter
 from particlelab.progress import part_of
 from particlelab.randomness import generator
@@ -111,7 +111,7 @@ def fit_image(
         factor = pixel_size_nm / recipe.pixel_size_nm
         recipe = rescale(recipe, pixel_size_nm)
     share = width * height / (recipe.width_px * recipe.height_px)
-    recipe = resize(recipe, width, height)
+    recipe = recipe.reframe(width, height)
     history = pd.concat([r.history.assign(recipe=c.name) for c, r in zip(found, refined, strict=True)])
     offsets = np.cumsum([0, *(len(r.pictures) for r in refined)])
     for start, candidate in zip(offsets, found, strict=False):
@@ -191,7 +191,7 @@ def refine(fitter, candidate, descriptor, parameters, seed, progress=None):
     p, name, base = parameters, candidate.name, fitter.library[candidate.name]
     which = [k for k, knob in enumerate(knobs(base)) if knob.name in DIFFERENTIABLE]
     bank = Bank()
-    recipe = resize(turn(base, from_unit(base, candidate.mean)), p.size_px, p.size_px)
+    recipe = turn(base, from_unit(base, candidate.mean)).reframe(p.size_px)
     scene = build_scene(recipe, generator(seed, "refinement", name))
     renderer = Renderer(fix_geometry(scene, generator(seed, "refinement", name, "technique")))
     noise = noise_like((p.size_px, p.size_px), generator(seed, "refinement", name, "noise"))
@@ -238,5 +238,5 @@ def refine(fitter, candidate, descriptor, parameters, seed, progress=None):
 def _picture(fitter, name, units, parameters, seed):
     """Return a picture of a recipe of the library, turned, of the size at which the fitter has learned."""
     size = fitter.card["training"]["size_px"]
-    recipe = resize(turn(fitter.library[name], from_unit(fitter.library[name], units)), size, size)
+    recipe = turn(fitter.library[name], from_unit(fitter.library[name], units)).reframe(size)
     return synthesise(recipe, seed).image

@@ -16,7 +16,7 @@ from particlelab.micrographs.geometry_fitting import GeometryFitting, fit_geomet
 from particlelab.micrographs.hybrid import HybridSynthesis, synthesise_like
 from particlelab.micrographs.recipe import Placement, load_recipe
 from particlelab.micrographs.synthesis import synthesise
-from particlelab.micrographs.turning import draw_values, known_values, resize, turn
+from particlelab.micrographs.turning import draw_values, known_values, turn
 from particlelab.parameters import Parameters, parameter
 from particlelab.progress import part_of
 from particlelab.randomness import generator
@@ -111,7 +111,7 @@ def read_target(content, name):
 
 def draw_target(name, number, size_px, seed):
     """Return a picture (H, W) uint8 of a recipe whose parameters are turned at random, and their values."""
-    recipe = resize(load_recipe(name), size_px, size_px)
+    recipe = load_recipe(name).reframe(size_px)
     micrograph, turned = draw_turned(recipe, seed + UNSEEN, number)
     return micrograph.image, known_values(recipe, turned)
 
@@ -245,7 +245,7 @@ def draw_geometry_target(kind, size_px=160, seed=0):
     apart = dataclasses.replace(base, placement=Placement(kind="plane", gap=0.15))
     values = apart.get("populations.diameter_nm") * SMALLER, apart.get("populations.number") / SMALLER**2
     recipe = turn(apart, dict(zip(("populations.diameter_nm", "populations.number"), values, strict=True)))
-    recipe = resize(recipe, size_px, size_px)
+    recipe = recipe.reframe(size_px)
     return synthesise(recipe, int(generator(seed, "geometry", kind).integers(2**31)))
 
 
@@ -292,7 +292,7 @@ def measure_hybrid(parameters, progress=None):
     p, base = parameters, load_recipe(parameters.hybrid_recipe)
     values = draw_values(base, generator(p.seed, "hybrid", "looks"))
     values = {name: value for name, value in values.items() if name in DIFFERENTIABLE}
-    like = resize(turn(base, values), 256, 256)
+    like = turn(base, values).reframe(256)
     pictures = [synthesise(like, p.seed + 10 + k).image for k in range(2)]
     hybrid = synthesise_like(
         pictures,

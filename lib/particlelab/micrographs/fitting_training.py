@@ -10,7 +10,7 @@ from particlelab.micrographs.fitter import Fitter, build_network
 from particlelab.micrographs.recipe import load_recipe
 from particlelab.micrographs.synthesis import synthesise
 from particlelab.micrographs.texture import describe_texture
-from particlelab.micrographs.turning import draw_values, knobs, known_values, resize, to_unit, turn
+from particlelab.micrographs.turning import draw_values, knobs, known_values, to_unit, turn
 from particlelab.parameters import Parameters, parameter
 from particlelab.progress import part_of
 from particlelab.randomness import check_rng, generator
@@ -133,7 +133,7 @@ def draw_textures(parameters, folder=None, progress=None):
         Unit coordinates of the knobs; NaN beyond those that a recipe has.
     """
     p = parameters
-    library = [resize(load_recipe(name), p.size_px, p.size_px) for name in p.recipes]
+    library = [load_recipe(name).reframe(p.size_px) for name in p.recipes]
     most = max(len(knobs(recipe)) for recipe in library)
     parts, done = {}, 0
     starts = range(0, p.pictures, PART)

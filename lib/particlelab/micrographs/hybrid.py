@@ -14,7 +14,7 @@ from particlelab.micrographs.differentiable import DIFFERENTIABLE, Renderer, fix
 from particlelab.micrographs.recipe import Recipe, load_recipe
 from particlelab.micrographs.scene import build_scene
 from particlelab.micrographs.texture import check_picture
-from particlelab.micrographs.turning import knobs, known_values, resize, to_unit, turn
+from particlelab.micrographs.turning import knobs, known_values, to_unit, turn
 from particlelab.parameters import Parameters, parameter
 from particlelab.randomness import check_rng
 
@@ -77,7 +77,7 @@ def synthesise_like(pictures, recipe, parameters=None, rng=None, progress=None):
         raise ValueError("pictures must hold at least one picture, got none")
     if min(min(image.shape) for image in real) < p.patch_px or p.size_px < p.patch_px:
         raise ValueError(f"patch_px = {p.patch_px} must be at most the edge of the pictures and size_px = {p.size_px}")
-    small, renderers = resize(base, p.size_px, p.size_px), []
+    small, renderers = base.reframe(p.size_px), []
     for _ in range(p.geometries):
         seed = int(rng.integers(2**31))
         scene = build_scene(small, np.random.default_rng(seed))

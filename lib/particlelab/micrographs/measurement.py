@@ -12,7 +12,7 @@ from particlelab.micrographs.detector import load_detector
 from particlelab.micrographs.sizes import POWERS, border_weights, summarise
 from particlelab.parameters import Parameters, parameter
 from particlelab.randomness import generator
-from particlelab.reading import ReadError, read_image
+from particlelab.reading import pixel_size_of, read_image
 
 METHODS = {"watershed": find_by_watershed, "hough": find_by_hough}  # and "network", which has to be loaded
 COLUMNS = (
@@ -74,7 +74,7 @@ def measure(image, pixel_size_nm, **options):
     table : DataFrame
         A row a particle: ``instance``; ``x_nm`` and ``y_nm``, the middle of what is seen of it, from the upper left
         corner; ``diameter_nm``, area-equivalent (of the disk with the area of its outline, ISO 13322-1), and of the
-        complete one, where the method tells that of particles that others hide; ``feret_largest_nm``,
+        complete one, where the picture's edge cuts it and the method tells how much; ``feret_largest_nm``,
         ``feret_smallest_nm`` and ``aspect``, their ratio, of what is seen of it; ``area_nm2``, of which
         ``visible_share`` is seen; ``score``; ``touches_border``; and ``weight``, for how many particles it stands
         (`border_weights`), 0 if it does not count.
@@ -112,9 +112,7 @@ def measure_file(path, parameters):
         As `measure`.
     """
     image = read_image(path)
-    pixel_size_nm = image.pixel_size_nm or parameters.pixel_size_nm
-    if pixel_size_nm is None:
-        raise ReadError(f"{image.source} does not say how large its pixels are; give pixel_size_nm (--pixel-size)")
+    pixel_size_nm = pixel_size_of(image, parameters.pixel_size_nm)
     found = examine(image.pixels, pixel_size_nm, parameters)
     return found.table, found.summary
 

@@ -79,14 +79,8 @@ def look(parameters, recipe=None):
 def change(recipe, parameters):
     """Return a recipe changed as `OneMicrograph` says."""
     p, t = parameters, recipe.technique
-    frames = p.frame_px**2 / (recipe.width_px * recipe.height_px)
-    populations = []
-    for population in recipe.populations:
-        bounds = {name: getattr(population, name) for name in ("smallest_nm", "largest_nm")}
-        changed = {name: p.size * bound for name, bound in bounds.items() if bound}
-        number = round(p.number * frames * population.number)
-        changed |= {"diameter_nm": p.size * population.diameter_nm, "number": min(max(number, 1), 5000)}
-        populations.append(population.replace(**changed, deviation=min(population.deviation**p.width, 4.0)))
+    recipe = recipe.reframe(p.frame_px).scale(sizes=p.size, numbers=p.number)
+    populations = tuple(one.replace(deviation=min(one.deviation**p.width, 4.0)) for one in recipe.populations)
     technique = t.replace(
         ground=min(p.exposure * t.ground, 1.0),
         brightness=min(p.exposure * t.brightness, 1.0),
@@ -99,11 +93,9 @@ def change(recipe, parameters):
     blur_px, dose = float(np.hypot(recipe.camera.blur_px, p.blur_px)), min(p.dose * recipe.camera.dose, 1e7)
     return dataclasses.replace(
         recipe,
-        populations=tuple(populations),
+        populations=populations,
         technique=technique,
         camera=recipe.camera.replace(blur_px=min(blur_px, 20), dose=dose),
-        width_px=p.frame_px,
-        height_px=p.frame_px,
     )
 
 

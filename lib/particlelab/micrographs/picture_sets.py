@@ -4,33 +4,9 @@ import numpy as np
 import pandas as pd
 
 from particlelab.micrographs.features import SMALLEST_PX
-from particlelab.micrographs.recipe import load_recipe
 from particlelab.micrographs.synthesis import synthesise
 from particlelab.micrographs.training_pictures import Pictures, cut_window
 from particlelab.randomness import generator
-
-
-def frame_recipe(recipe, width_px, height_px=None):
-    """Return a recipe with another frame, in which particles lie as densely as before.
-
-    Parameters
-    ----------
-    recipe : Recipe, str or path
-    width_px : int
-    height_px : int, optional
-        A square by default.
-
-    Returns
-    -------
-    Recipe
-    """
-    recipe, height_px = load_recipe(recipe), height_px or width_px
-    share = width_px * height_px / (recipe.width_px * recipe.height_px)
-    numbers = {
-        f"populations.{k}.number": max(1, round(population.number * share))
-        for k, population in enumerate(recipe.populations)
-    }
-    return recipe.vary({"width_px": width_px, "height_px": height_px} | numbers)
 
 
 def draw_set(recipe, n, seed, engine="native", progress=None):

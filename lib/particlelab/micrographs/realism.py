@@ -10,7 +10,7 @@ those were made with.
 import dataclasses
 from typing import NamedTuple
 
-from particlelab.micrographs.picture_sets import draw_set, frame_recipe
+from particlelab.micrographs.picture_sets import draw_set
 from particlelab.micrographs.recipe import Camera, Technique, load_recipe
 from particlelab.randomness import generator
 
@@ -77,7 +77,7 @@ def real_recipe(name, size_px):
     -------
     Recipe
     """
-    return frame_recipe(load_recipe(name).vary(REAL), size_px)
+    return load_recipe(name).vary(REAL).reframe(size_px)
 
 
 def training_recipe(realism, shapes, real, size_px):
@@ -107,7 +107,7 @@ def training_recipe(realism, shapes, real, size_px):
         "populations.deviation": 1.6,
     }
     seen = {"technique": kind.technique, "camera": kind.camera, "name": realism.lower(), "about": kind.about}
-    return frame_recipe(dataclasses.replace(guess.vary(changed), **seen), size_px)
+    return dataclasses.replace(guess.vary(changed), **seen).reframe(size_px)
 
 
 def draw_training_set(realism, parameters, progress=None):

@@ -25,6 +25,8 @@ from particlelab.home import home
 from particlelab.parameters import Parameters, parameter
 
 ENDINGS = (".yaml", ".yml")
+LENGTHS = "smallest_nm", "diameter_nm", "largest_nm"
+MOST = 5000  # particles of a population
 
 
 class Population(Parameters):
@@ -33,7 +35,7 @@ class Population(Parameters):
     shape: Literal["sphere", "ellipsoid", "potato", "worm", "metaball", "crystal", "rod", "aggregate"] = parameter(
         "sphere", "Shape of the particles"
     )
-    number: int = parameter(60, "Particles whose centre lies in the frame, if there is room", low=1, high=5000)
+    number: int = parameter(60, "Particles whose centre lies in the frame, if there is room", low=1, high=MOST)
     diameter_nm: float = parameter(
         400.0,
         "Geometric mean of the diameter of a sphere of the same volume; of aggregates, of their primary particles",
@@ -193,6 +195,30 @@ class Recipe:
                 part = tuple(p.replace(**{rest[-1]: value}) if k in which else p for k, p in enumerate(part))
             changed[section] = part
         return dataclasses.replace(self, **changed)
+
+    def scale(self, *, sizes=1.0, numbers=1.0):
+        """Return a recipe with particles ``sizes`` times as large and ``numbers`` times as many, in all populations.
+
+        The bounds of their diameters are scaled as well; a population has at least one particle and at most 5000.
+
+        Raises
+        ------
+        ValueError
+            If a diameter is no longer allowed.
+        """
+        scaled = []
+        for population in self.populations:
+            lengths = {name: getattr(population, name) for name in LENGTHS}
+            changed = {name: sizes * length for name, length in lengths.items() if length is not None}
+            changed["number"] = min(max(round(numbers * population.number), 1), MOST)
+            scaled.append(population.replace(**changed))
+        return dataclasses.replace(self, populations=tuple(scaled))
+
+    def reframe(self, width_px, height_px=None):
+        """Return a recipe with another frame, a square by default, in which particles lie as densely as before."""
+        width_px, height_px = int(width_px), int(height_px or width_px)
+        share = width_px * height_px / (self.width_px * self.height_px)
+        return dataclasses.replace(self.scale(numbers=share), width_px=width_px, height_px=height_px)
 
     def to_dict(self):
         """Return the recipe as it is written in YAML."""

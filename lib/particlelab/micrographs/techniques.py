@@ -49,7 +49,7 @@ def expose(scene, surfaces, rng):
         shade = _flat if t.kind == "categorical" else _secondary
         grey = shade(scene, surfaces, np.concatenate([[1.0], factors]), rng)
     if t.kind != "sem" and t.ground_texture:
-        grey = grey * _grain(grey.shape, t.ground_texture, rng)
+        grey = grey * grain(grey.shape, t.ground_texture, rng)
     return grey.astype(np.float32)
 
 
@@ -82,11 +82,11 @@ def _secondary(scene, surfaces, factors, rng):
         angle = math.radians(t.relief_deg)
         yields = yields + t.relief * (surfaces.normals[..., :2] @ np.float32([math.cos(angle), math.sin(angle)]))
     if t.texture:
-        yields = yields * _grain(ground.shape, t.texture, rng)
+        yields = yields * grain(ground.shape, t.texture, rng)
     grey = t.brightness * factors.astype(np.float32)[surfaces.instances] * yields
     below = t.ground
     if t.ground_texture:
-        below = below * _grain(ground.shape, t.ground_texture, rng)[ground]
+        below = below * grain(ground.shape, t.ground_texture, rng)[ground]
     grey[ground] = below
     if t.shadowing:
         grey *= np.exp(-2 * t.shadowing * occlusion(surfaces, scene))
@@ -141,7 +141,7 @@ def pass_through(technique, patch, factor):
     return np.where(patch.mask, passed, 1.0)
 
 
-def _grain(shape, deviation, rng):
+def grain(shape, deviation, rng):
     """Return a field whose logarithm has a standard deviation, correlated over a few pixels."""
     noise = cv2.GaussianBlur(rng.standard_normal(shape, np.float32), (0, 0), GRAIN_PX, borderType=cv2.BORDER_REFLECT)
     return np.exp(deviation / max(float(noise.std()), 1e-12) * noise)

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from particlelab.micrographs.recipe import Recipe
 from particlelab.randomness import check_rng
 
 SIZE, NUMBER, PATH = 1.6, 1.6, 1.8  # times the recipe's value, or a part of it, that a knob reaches
@@ -28,7 +27,6 @@ TECHNIQUES = {  # from the lowest to the highest grey level or strength
 }
 OPAQUE = 12.0  # particles so many times thicker than the free path are black whatever it is
 ABSORBING = ("tem", "light")
-LENGTHS = ("smallest_nm", "diameter_nm", "largest_nm")
 
 
 class Knob(NamedTuple):
@@ -102,9 +100,9 @@ def turn(recipe, values):
     diameter = plain.pop("populations.diameter_nm", None)
     number = plain.pop("populations.number", None)
     if diameter is not None:
-        recipe = _scale_sizes(recipe, diameter / recipe.get("populations.diameter_nm"))
+        recipe = recipe.scale(sizes=diameter / recipe.get("populations.diameter_nm"))
     if number is not None:
-        recipe = _scale_numbers(recipe, number / recipe.get("populations.number"))
+        recipe = recipe.scale(numbers=number / recipe.get("populations.number"))
     return recipe.vary(plain) if plain else recipe
 
 
@@ -135,12 +133,6 @@ def draw_values(recipe, rng):
     return from_unit(recipe, check_rng(rng).random(len(knobs(recipe))))
 
 
-def resize(recipe, width_px, height_px):
-    """Return a recipe for a frame of another size, with as many particles on an area as before."""
-    share = width_px * height_px / (recipe.width_px * recipe.height_px)
-    return dataclasses.replace(_scale_numbers(recipe, share), width_px=int(width_px), height_px=int(height_px))
-
-
 def rescale(recipe, pixel_size_nm):
     """Return a recipe whose pictures look the same with pixels of another size: all lengths change alike."""
     factor = pixel_size_nm / recipe.pixel_size_nm
@@ -148,22 +140,8 @@ def rescale(recipe, pixel_size_nm):
     limits = {"free_path_nm": 1e9, "depth_of_field_nm": 1e9}
     scaled = {name: min(getattr(technique, name) * factor, limit) for name, limit in limits.items()}
     return dataclasses.replace(
-        _scale_sizes(recipe, factor),
+        recipe.scale(sizes=factor),
         pixel_size_nm=float(pixel_size_nm),
         technique=technique.replace(**scaled),
         placement=placement.replace(depth_nm=placement.depth_nm * factor),
     )
-
-
-def _scale_sizes(recipe: Recipe, factor):
-    return dataclasses.replace(recipe, populations=tuple(_scaled(p, factor) for p in recipe.populations))
-
-
-def _scaled(population, factor):
-    lengths = {name: getattr(population, name) for name in LENGTHS}
-    return population.replace(**{name: value * factor for name, value in lengths.items() if value is not None})
-
-
-def _scale_numbers(recipe: Recipe, factor):
-    scaled = [p.replace(number=min(5000, max(1, round(p.number * factor)))) for p in recipe.populations]
-    return dataclasses.replace(recipe, populations=tuple(scaled))

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from particlelab.micrographs.features import choose_features
-from particlelab.micrographs.picture_sets import cut_tiles, draw_set, frame_recipe
+from particlelab.micrographs.picture_sets import cut_tiles, draw_set
+from particlelab.micrographs.recipe import load_recipe
 from particlelab.micrographs.similarity import METRICS, chance_similarities, compare_features, describe_set
 from particlelab.parameters import Parameters, parameter
 from particlelab.progress import part_of
@@ -103,7 +104,7 @@ def compare_two(parameters, upload=None, progress=None):
     else:
         second, title = cut_tiles(upload[1], p.size_px, most=p.pictures), f"Second: tiles of {upload[0]}"
     edge = second.shape[1]
-    framed, seed = frame_recipe(p.first, edge), _seed(p, "first")
+    framed, seed = load_recipe(p.first).reframe(edge), _seed(p, "first")
     first = draw_set(framed, p.pictures, seed, progress=part_of(progress, 0.3, 0.4)).images
     rows = []
     for k, (metric, kind) in enumerate(METRICS.items()):
@@ -134,14 +135,10 @@ def changed_recipe(parameters):
     Recipe
         Its ``about`` tells what was changed.
     """
-    p, recipe = parameters, frame_recipe(parameters.second, parameters.size_px)
+    p = parameters
+    recipe = load_recipe(p.second).reframe(p.size_px).scale(sizes=p.larger)
     values = {dotted: getattr(p, name) for name, dotted in CHANGED.items() if getattr(p, name) is not None}
     told = [f"{name.removesuffix('_px')} {getattr(p, name):g}" for name in CHANGED if getattr(p, name) is not None]
-    for k, population in enumerate(recipe.populations):
-        if p.larger != 1:
-            for name in ("smallest_nm", "largest_nm"):
-                values[f"populations.{k}.{name}"] = None
-            values[f"populations.{k}.diameter_nm"] = p.larger * population.diameter_nm
     if p.flat:
         values["technique.kind"] = "categorical"
     told += [f"{p.larger:g} times as large"] * (p.larger != 1) + ["in flat greys"] * p.flat

@@ -6,14 +6,14 @@ from particlelab.micrographs.recipe import Camera, Placement, Population, Recipe
 from particlelab.randomness import log_uniform
 
 SHAPES = {  # how often each is drawn
-    "sphere": 0.24,
-    "ellipsoid": 0.1,
-    "potato": 0.14,
+    "sphere": 0.22,
+    "ellipsoid": 0.08,
+    "potato": 0.12,
     "crystal": 0.16,
-    "rod": 0.13,
-    "worm": 0.08,
+    "rod": 0.12,
+    "worm": 0.12,
     "metaball": 0.08,
-    "aggregate": 0.07,
+    "aggregate": 0.1,
 }
 TECHNIQUES = {"sem": 0.5, "tem": 0.2, "light": 0.2, "categorical": 0.1}
 PLACEMENTS = {"plane": 0.4, "piled": 0.3, "agglomerated": 0.3}
@@ -26,9 +26,9 @@ def draw_recipe(rng, width_px=256, height_px=256, shapes=None):
     """Draw a recipe.
 
     One or two kinds of particles of a shape, a size from 7 to 75 pixels, any placement, technique and camera. Grey
-    levels go both ways: particles are brighter or darker than the ground. Aggregates in transmission are counted as
-    wholes, as nobody could tell their primary particles; balls that stick to each other in a scanning electron
-    microscope are not.
+    levels go both ways: particles are brighter or darker than the ground. What sticks together in transmission is
+    counted as one whole, as nobody could tell its primary particles; balls that stick to each other in a scanning
+    electron microscope are not.
 
     Parameters
     ----------
@@ -115,6 +115,8 @@ def _placement(rng, shape, kind, size_px):
     if rng.random() < deep.get(kind, 0):
         return Placement(kind="volume", depth_nm=size_px * PIXEL_NM * rng.uniform(2, 12))
     which = _choose(rng, PLACEMENTS)
+    while kind == "tem" and which == "agglomerated":  # they could not be told from aggregates
+        which = _choose(rng, PLACEMENTS)
     if shape == "aggregate" or which == "plane":
         return Placement(kind="plane", gap=rng.uniform(0, 0.3) if rng.random() < 0.5 else 0.0)
     return Placement(kind=which, cluster=log_uniform(rng, 2, 40))

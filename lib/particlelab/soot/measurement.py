@@ -9,7 +9,7 @@ from pydantic import create_model
 
 from particlelab.parameters import Parameters, compose, parameter, part
 from particlelab.randomness import generator
-from particlelab.reading import ReadError
+from particlelab.reading import ReadError, pixel_size_of
 from particlelab.soot.aggregates import analyse_aggregates, check_image, label_aggregates
 from particlelab.soot.collection import find_mask, read_mask, read_micrograph
 from particlelab.soot.fractal import measure_depths
@@ -133,9 +133,7 @@ def measure_file(path, parameters):
         As `measure`.
     """
     image = read_micrograph(path)
-    pixel_size_nm = image.pixel_size_nm or parameters.pixel_size_nm
-    if pixel_size_nm is None:
-        raise ReadError(f"{image.source} does not say how large its pixels are; give pixel_size_nm (--pixel-size)")
+    pixel_size_nm = pixel_size_of(image, parameters.pixel_size_nm)
     mask = None
     if parameters.masks:
         found = find_mask(path)
