@@ -76,6 +76,14 @@ tabs(
     about="Waves to try things with.",
 )
 """
+LATE = """
+import sys
+import time
+
+sys.stdout.flush_timeout = sys.stderr.flush_timeout = 0
+get_ipython().kernel.iopub_thread.schedule(lambda: time.sleep(6))
+"better " + "late"
+"""  # the cell's end is told at once, what it shows after six seconds; Jupyter itself waits for four
 SECRET = "this_name_stands_in_the_source_alone"
 
 
@@ -501,4 +509,13 @@ def test_a_page_that_waits_for_a_long_cell_is_not_cut_off(serve, visit, tmp_path
     visitor.page.get_by_text("after all").wait_for()  # a page that was cut off never shows it
     visitor.page.wait_for_selector(".voila-skeleton-container", state="detached")
     assert "after all" in visitor.page.locator("#rendered_cells").inner_text()
+    assert visitor.errors == visitor.external == []
+
+
+def test_what_a_busy_machine_shows_late_is_shown(serve, visit, tmp_path):
+    nbformat.write(notebook(nbformat.v4.new_code_cell(LATE)), tmp_path / "late.ipynb")
+    site = serve([tmp_path / "late.ipynb"])
+    visitor = visit(site)
+    visitor.page.goto(site.address("late.ipynb"))
+    visitor.page.get_by_text("better late").wait_for()
     assert visitor.errors == visitor.external == []

@@ -40,6 +40,15 @@ content = {name: os.environ.get(name) for name in names} | {"folder": os.getcwd(
 pathlib.Path(os.environ["PARTICLELAB_RUN_FOLDER"], "results.json").write_text(json.dumps(content))
 """
 
+LATE = """
+import sys
+import time
+
+sys.stdout.flush_timeout = sys.stderr.flush_timeout = 0
+get_ipython().kernel.iopub_thread.schedule(lambda: time.sleep(6))
+"better " + "late"
+"""  # the cell's end is told at once, what it shows after six seconds; Jupyter itself waits for four
+
 
 def write_notebook(home, name, parameters, *sources, metadata=None):
     cells = [new_markdown_cell(f"# Title of {name}"), new_code_cell(parameters, metadata={"tags": ["parameters"]})]
@@ -205,6 +214,15 @@ def test_past_its_time_limit_a_notebook_is_stopped(home, cluster):
     assert table["error"][0]["message"] == "it ran past its time limit of 4 s"
     assert table["error"][0]["cell"] == 3
     assert not any(psutil.pid_exists(int(path.name.split("-")[2])) for path in home.glob("started-*"))
+
+
+def test_what_a_busy_machine_shows_late_is_kept(home, cluster):
+    write_notebook(home, "12_late", "", LATE)
+    sweep = Sweep.from_dict({"name": "late", "notebooks": [{"notebook": "12_late"}]})
+    table = run_sweep(sweep, scheduler=cluster[0])
+    assert list(table["status"]) == ["done"]
+    shown = nbformat.read(table["folder"][0] / "notebook.ipynb", as_version=4).cells[-1].outputs
+    assert [output.data["text/plain"] for output in shown] == ["'better late'"]
 
 
 def test_a_kernel_that_dies_is_a_failure_of_its_notebook(home, cluster):

@@ -12,6 +12,7 @@ from particlelab.lab.atomic import claim, read_json, settle, sync, write_json
 from particlelab.lab.environment import environment
 from particlelab.lab.notebook_files import is_added, title
 
+OUTPUT_S = 3600  # how late what a cell shows may come after its end, on a busy machine
 LOST_WORKERS = 3  # an execution whose worker was lost this many times is not tried again
 _STATUS = "status.json"
 _NOTEBOOK = "notebook.ipynb"
@@ -72,6 +73,7 @@ def _run_notebook(task, output, timeout_s):
         "language": "python",
         "kernel_manager_class": PrivateKernelManager,
         "progress_bar": False,
+        "iopub_timeout": OUTPUT_S,
     }
     if timeout_s is not None:
         end = time.monotonic() + timeout_s
