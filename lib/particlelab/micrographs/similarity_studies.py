@@ -46,13 +46,13 @@ class SimilarityStudy(Parameters):
     real_pictures: int = parameter(16, "Real images that detectors are judged by", low=2, high=10_000)
     path_tracer: Literal["none", "cycles", "mitsuba"] = parameter("none", "What renders the path-traced set")
     train: bool = parameter(False, "Train detectors; otherwise those that ship are judged, one of each set")
-    iterations: int = parameter(400, "Iterations of each training", low=1, high=10_000_000)
+    iterations: int = parameter(3000, "Iterations of each training", low=1, high=10_000_000)
     batch: int = parameter(4, "Pieces of pictures in an iteration", low=1, high=1024)
     piece_px: int = parameter(128, "Edge of a piece", unit="px", low=32, high=2048)
     widths: tuple[Annotated[int, Field(ge=8, le=1024, multiple_of=8)], ...] = parameter(
         (16, 32, 48, 64), "Channels of the detectors' levels, multiples of 8"
     )
-    learning_rate: float = parameter(1e-2, "Highest learning rate", above=0, high=1)
+    learning_rate: float = parameter(5e-3, "Highest learning rate", above=0, high=1)
     trainings: int = parameter(1, "Detectors trained on each set, with other first weights", low=1, high=100)
     features: Literal["auto", "own", "random"] = parameter("auto", "What describes pictures; auto: published networks")
     resamples: int = parameter(200, "Resamples of the bootstrap", low=100, high=100_000)
