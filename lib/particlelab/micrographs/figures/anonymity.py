@@ -17,6 +17,8 @@ LOOKS = {
     "scale": ("Scaling, one factor", GREEN),
     "scale each": ("Scaling, a factor each", PINK),
 }
+NAMES = {"grid": "grid distortion", "affine": "piecewise affine", "scale": "scaling"}
+NARROW = 8  # times the smallest that the largest size is at most where an axis has room for every digit
 ANONYMITY_MEASURES = {
     "feret_largest_px": "Largest Feret diameter",
     "feret_smallest_px": "Smallest Feret diameter",
@@ -39,7 +41,7 @@ LINES = 12  # of the grid that is drawn over a picture, along its longer side
 PLAIN = {"showgrid": False, "zeroline": False, "constrain": "domain"}
 
 
-def before_and_after(image, instances, drawn, hidden_image, hidden_instances, lines=True):
+def before_and_after(image, instances, drawn, hidden_image, hidden_instances, lines=True, way=None):
     """Draw a picture before and after an anonymisation, with the outlines of its particles (figure 8).
 
     Parameters
@@ -51,6 +53,8 @@ def before_and_after(image, instances, drawn, hidden_image, hidden_instances, li
     hidden_instances : (H', W') int ndarray
     lines : bool
         Draw straight lines over the picture after, and over the picture before where they come from.
+    way : {"grid", "affine", "scale"}, optional
+        Named above the picture after.
 
     Returns
     -------
@@ -58,7 +62,8 @@ def before_and_after(image, instances, drawn, hidden_image, hidden_instances, li
         Both at the same scale; axes in pixels.
     """
     ends = _ends(image)
-    figure = make_subplots(1, 2, subplot_titles=("Before", "After"), horizontal_spacing=0.08)
+    after = f"After: {NAMES[way]}" if way else "After"
+    figure = make_subplots(1, 2, subplot_titles=("Before", after), horizontal_spacing=0.08)
     for column, (picture, labels) in enumerate(((image, instances), (hidden_image, hidden_instances)), 1):
         shown = _grey(picture, ends)
         shown[find_boundaries(labels, mode="inner")] = OUTLINE
@@ -124,7 +129,10 @@ def sizes_before_and_after(sizes, pixel_size_nm=None, measures=("feret_largest_p
                 1,
                 column,
             )
-        figure.update_xaxes(title=f"{ANONYMITY_MEASURES[measure]} / {unit}", **LOG_AXIS, row=1, col=column)
+        every_digit = {"dtick": "D1"} if sizes[measure].max() <= NARROW * sizes[measure].min() else {}
+        figure.update_xaxes(
+            title=f"{ANONYMITY_MEASURES[measure]} / {unit}", **LOG_AXIS | every_digit, row=1, col=column
+        )
     figure.update_yaxes(title="Share of the particles below", tickformat=".0%", range=[0, 1.01], row=1, col=1)
     return figure.update_layout(height=430, margin={"t": 20}, legend=BELOW)
 
