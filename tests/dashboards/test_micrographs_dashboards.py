@@ -15,7 +15,7 @@ NOTEBOOKS = {
     DETECTION: {"judged": ["beads"], "images": 1},
     SIMILARITY: {"pictures": 4, "real_pictures": 3, "resamples": 100},
     FITTING: {"recognised": 1, "steps": 2, "geometry_steps": 2, "hybrid_steps": 2},
-    ANONYMISE: {"own_sets": 3, "attacked_sets": 2, "own_pictures": 8, "attacked_pictures": 4, "judged_pictures": 2},
+    ANONYMISE: {"own_sets": 8, "attacked_sets": 2, "own_pictures": 16, "attacked_pictures": 4, "judged_pictures": 2},
 }
 
 
