@@ -1,7 +1,7 @@
 """Micrographs: pictures with all their labels by our own renderer, against Blender's Cycles."""
 
 import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 from run import Case
 
@@ -19,11 +19,16 @@ RECIPE = Recipe(
 
 
 def two_processes():
-    return (ProcessPoolExecutor(2, multiprocessing.get_context("spawn")),)
+    return (multiprocessing.get_context("spawn").Pool(2),)
+
+
+def end(processes):
+    processes.close()
+    processes.join()
 
 
 def labelled_pictures(processes):
-    for micrograph in processes.map(synthesise, [RECIPE] * IMAGES, range(IMAGES)):
+    for micrograph in processes.imap(partial(synthesise, RECIPE), range(IMAGES)):
         assert micrograph.amodal.shape[1:] == micrograph.category.shape == (512, 512)
 
 
@@ -41,5 +46,6 @@ CASES = [
         limit_s=IMAGES / 10,
         other_share=1 / IMAGES,
         processors=2,
+        finish=end,
     ),
 ]

@@ -25,9 +25,9 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUM
 class Case:
     """One line of the table.
 
-    ``prepare()`` returns what ``ours`` and ``other`` are called with; ``limit_s`` and ``limit_mb``
-    are what was promised, None where nothing was. Where ``other`` would take too long, it does the part
-    ``other_share`` of the work, and its time is divided by that; ``other_name`` says so.
+    ``prepare()`` returns what ``ours`` and ``other`` are called with, and ``finish`` at the end;
+    ``limit_s`` and ``limit_mb`` are what was promised, None where nothing was. Where ``other`` would take too
+    long, it does the part ``other_share`` of the work, and its time is divided by that; ``other_name`` says so.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Case:
     limit_mb: float | None = None
     other_share: float = 1.0
     processors: int = 1
+    finish: callable = None
     runs: int = 4  # of more than one the first does not count
 
 
@@ -102,6 +103,8 @@ def _time(path, index, side, sender):
         start = time.perf_counter()
         function(*arguments)
         times.append(time.perf_counter() - start)
+    if case.finish:
+        case.finish(*arguments)
     unit = 1e6 if sys.platform == "darwin" else 1e3  # ru_maxrss is in bytes there, in kB elsewhere
     own, of_a_child = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     sender.send((statistics.median(times[1:] or times), (own + case.processors * of_a_child) / unit))
