@@ -44,6 +44,8 @@ def micrograph(made):
     per_px = made.recipe.pixel_size_nm / nm
     bar = scale_bar(0, 0, width * per_px / 4, unit)
     bar.x, bar.y = [width * 0.05 + value / per_px for value in bar.x], [height * 0.95] * 2
+    figure.update_xaxes(range=[-0.5, width - 0.5], row=1, col=1)  # the bar's text would widen them
+    figure.update_yaxes(range=[height - 0.5, -0.5], row=1, col=1)
     return figure.add_trace(bar, 1, 1)
 
 
