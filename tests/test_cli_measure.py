@@ -86,7 +86,7 @@ def test_a_file_without_a_scale_is_an_error_of_that_file(folder):
         (
             ["sot", "a.png"],
             "particlelab: there is no domain 'sot' that measures files; "
-            "there are aerosol, diffusion, micrographs, soot",
+            "there are aerosol, diffusion, micrographs, sedimentation, soot",
         ),
         (["soot", "a.png", "--pixel-size", "-1"], "particlelab: pixel_size_nm = -1.0 is not allowed"),
         (

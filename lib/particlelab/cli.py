@@ -1,12 +1,14 @@
-"""The command line: ``particlelab run | batch | serve | report | doctor | measure``.
+"""The command line: ``particlelab run | batch | serve | report | doctor | measure | train | sample``.
 
 What a command needs is imported by it: help comes at once, and the workers of a batch, which import this module again,
 load nothing that they do not use.
 """
 
+import contextlib
 import importlib
 import inspect
 import pkgutil
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -110,32 +112,68 @@ def doctor():
     raise typer.Exit(any(finding.needed and not finding.good for finding in findings))
 
 
+_PARAMETER = Annotated[
+    list[str] | None, typer.Option("-p", "--parameter", help="NAME=VALUE of any parameter; may be given again.")
+]
+
+
 class _Domains(TyperGroup):
-    """A command for each domain that can measure files, made when it is asked for."""
+    """A command for each domain that offers something, made when it is asked for."""
+
+    offer, verb = "", ""  # function by which a domain offers it; what it does then
 
     def list_commands(self, ctx):
         packages = [package.name for package in pkgutil.iter_modules(particlelab.__path__) if package.ispkg]
         domains = sorted(set(packages) - {"lab", "learning", "measure"})
-        return [name for name in domains if hasattr(importlib.import_module(f"particlelab.{name}"), "measure_file")]
+        return [name for name in domains if hasattr(importlib.import_module(f"particlelab.{name}"), self.offer)]
 
     def get_command(self, ctx, cmd_name):
         domains = self.list_commands(ctx)
         if cmd_name not in domains:
-            raise ValueError(f"there is no domain {cmd_name!r} that measures files; there are {', '.join(domains)}")
-        return _measuring(cmd_name)
+            raise ValueError(f"there is no domain {cmd_name!r} that {self.verb}; there are {', '.join(domains)}")
+        return self.make(cmd_name)
+
+
+class _Measuring(_Domains):
+    offer, verb = "measure_file", "measures files"
+
+    def make(self, name):
+        return _measuring(name)
+
+
+class _Training(_Domains):
+    offer, verb = "train_files", "trains generators"
+
+    def make(self, name):
+        return _training(name)
+
+
+class _Sampling(_Domains):
+    offer, verb = "sample_files", "draws from generators"
+
+    def make(self, name):
+        return _sampling(name)
 
 
 app.add_typer(
-    typer.Typer(cls=_Domains, no_args_is_help=True, subcommand_metavar="DOMAIN FILE..."),
+    typer.Typer(cls=_Measuring, no_args_is_help=True, subcommand_metavar="DOMAIN FILE..."),
     name="measure",
     help="Measure files of a domain, one or many, with options of its own.",
+)
+app.add_typer(
+    typer.Typer(cls=_Training, no_args_is_help=True, subcommand_metavar="DOMAIN FILE... -o MODEL"),
+    name="train",
+    help="Train a generator of a domain on files of your own.",
+)
+app.add_typer(
+    typer.Typer(cls=_Sampling, no_args_is_help=True, subcommand_metavar="DOMAIN MODEL -o FOLDER"),
+    name="sample",
+    help="Draw from a generator: one that ships, or of your own training.",
 )
 
 
 def _measuring(name):
     """Return the command that measures files of a domain; its options are the fields of the domain's Measurement."""
-    from particlelab.lab.options import flag, options
-
     domain = importlib.import_module(f"particlelab.{name}")
     found = f"Files, or folders of files: {', '.join(_endings(domain))}."
     if frames := _frames(domain):
@@ -148,28 +186,108 @@ def _measuring(name):
         ] = None,
         workers: Annotated[int, typer.Option(help="Files that are measured at the same time.", min=1)] = 1,
         fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what stands in the output.")] = False,
-        parameter: Annotated[
-            list[str] | None, typer.Option("-p", "--parameter", help="NAME=VALUE of any parameter; may be given again.")
-        ] = None,
+        parameter: _PARAMETER = None,
         **given,
     ):
-        more = dict(_assignment(text) for text in parameter or [])
-        for item in domain.Measurement.describe():
-            if item.name in more and given.get(item.name, item.default) != item.default:
-                raise ValueError(
-                    f"{item.name} is given twice: {flag(item)} {given[item.name]} and -p {more[item.name]}"
-                )
-        _measure(domain, domain.Measurement(**given | more), files, output, workers, fresh)
+        asked = _asked(domain.Measurement, given, parameter)
+        _measure(domain, asked, files, output, workers, fresh)
 
-    signature = inspect.signature(measure)
+    text = f"Measure files of {name}: a table with a line for each particle or frame, and its summary."
+    return _command(name, measure, text, domain.Measurement, getattr(domain, "MEASUREMENT_GROUPS", None))
+
+
+def _training(name):
+    """Return the command that trains a generator on files of a domain; its options are the fields of its Training."""
+    domain = importlib.import_module(f"particlelab.{name}")
+    endings = getattr(domain, "TRAINED_ENDINGS", _endings(domain))
+    found = f"Files, or folders of files: {', '.join(endings)}."
+
+    def train(
+        files: Annotated[list[Path], typer.Argument(help=found, metavar="FILE")],
+        output: Annotated[
+            Path, typer.Option("-o", "--output", help="Model to write, .safetensors; its card is written beside it.")
+        ],
+        parameter: _PARAMETER = None,
+        **given,
+    ):
+        from particlelab.lab.measuring import find_files
+
+        asked = _asked(domain.Training, given, parameter)
+        paths = find_files(files, endings)
+        checkpoints = output.with_name(f"{output.stem}-checkpoints")
+        with _bar("Training", f"The same command goes on from {checkpoints}.") as progress:
+            domain.train_files(paths, asked, output, folder=checkpoints, progress=progress)
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        typer.echo(f"{output}\n{output.with_suffix('.md')}")
+
+    text = f"Train a generator on files of {name}, and write it with its card."
+    return _command(name, train, text, domain.Training, getattr(domain, "TRAINING_GROUPS", None), "Training")
+
+
+def _sampling(name):
+    """Return the command that draws from a generator of a domain; its options are the fields of its Sampling."""
+    from particlelab.learning.models import shipped_models
+
+    domain = importlib.import_module(f"particlelab.{name}")
+    ship = ", ".join(getattr(domain, "shipped_generators", lambda: shipped_models(name))()) or "none"
+
+    def sample(
+        model: Annotated[str, typer.Argument(help=f"File of a generator, or one that ships: {ship}.")],
+        output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write to, made if it is not there.")],
+        parameter: _PARAMETER = None,
+        **given,
+    ):
+        asked = _asked(domain.Sampling, given, parameter)
+        with _bar("Drawing", "") as progress:
+            written = domain.sample_files(model, asked, output, progress=progress)
+        typer.echo(f"{len(written)} files: {output}")
+
+    text = f"Draw from a generator of {name}, and write what it draws."
+    return _command(name, sample, text, domain.Sampling, getattr(domain, "SAMPLING_GROUPS", None), "Sampling")
+
+
+def _command(name, function, text, parameters, groups, title="Measurement"):
+    """Return the command of a function, with an option for each parameter of a set."""
+    from particlelab.lab.options import options
+
+    signature = inspect.signature(function)
     own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    generated = options(domain.Measurement, getattr(domain, "MEASUREMENT_GROUPS", None))
-    measure.__signature__ = signature.replace(parameters=[*own, *generated])
+    own.sort(key=lambda p: p.default is not p.empty)  # those that must be given come first, as Python wants it
+    signed = [p.replace(kind=p.KEYWORD_ONLY) for p in own]
+    others = [item.name for item in parameters.describe()] if title != "Measurement" else []
+    groups = {title: others} | (groups or {}) if others else groups
+    function.__signature__ = signature.replace(parameters=[*signed, *options(parameters, groups)])
     command = typer.Typer(add_completion=False)
-    command.command(
-        name, help=f"Measure files of {name}: a table with a line for each particle or frame, and its summary."
-    )(measure)
+    command.command(name, help=text)(function)
     return typer.main.get_command(command)
+
+
+def _asked(parameters, given, assignments):
+    """Return a parameter set of the options of a command and of ``-p NAME=VALUE``, which may not both name a field."""
+    from particlelab.lab.options import flag
+
+    more = dict(_assignment(text) for text in assignments or [])
+    for item in parameters.describe():
+        if item.name in more and given.get(item.name, item.default) != item.default:
+            raise ValueError(f"{item.name} is given twice: {flag(item)} {given[item.name]} and -p {more[item.name]}")
+    return parameters(**given | more)
+
+
+@contextlib.contextmanager
+def _bar(title, stopped):
+    """Give a progress that a terminal shows; Ctrl-C ends the command with a word."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    try:
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task(title, total=1.0)
+            yield lambda share, text="": bar.update(task, completed=share, description=text or title)
+    except KeyboardInterrupt:
+        typer.echo(f"Stopped. {stopped}".rstrip(), err=True)
+        raise typer.Exit(130) from None
 
 
 def _endings(domain):
